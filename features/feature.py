@@ -1,0 +1,63 @@
+"""What a feature is, and one row of features."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Definition of one feature.
+
+    Parameters
+    ----------
+    name, unit, doc
+        Name in snake case, unit (gwei, ppm, seconds, blocks, ratio …), one sentence.
+    window
+        Blocks of history it looks at; 0 for the current block alone.
+    null
+        Value when inputs are missing; rows say so in ``missing``.
+    """
+
+    name: str
+    unit: str
+    doc: str
+    window: int = 0
+    null: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """Features of one block, point in time.
+
+    Parameters
+    ----------
+    block_number
+        Block whose end they describe (event time, height).
+    event_time
+        Timestamp of that block, seconds.
+    known_at_ns
+        When every input was known, wall-clock nanoseconds.
+    names, values
+        Same length; float64 values.
+    missing
+        Names that hold their null value because an input was missing.
+    """
+
+    block_number: int
+    event_time: int
+    known_at_ns: int
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    missing: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> float:
+        return self.values[self.names.index(name)]
+
+    @property
+    def digest(self) -> str:
+        """Return the row's content hash: equal iff block, names and bits of values are equal."""
+        head = f"{self.block_number}|{','.join(self.names)}|".encode()
+        return hashlib.sha256(head + struct.pack(f"<{len(self.values)}d", *self.values)).hexdigest()
