@@ -1,4 +1,4 @@
-"""The seam every model fits: predict on a row, learn later from its label."""
+"""The seam every model fits: predict on a window of rows, learn later from its label."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Any, Protocol
 
 from features.feature import FeatureRow
 
+Window = tuple[FeatureRow, ...]
+"""Consecutive rows, oldest first; the last one is the row the forecast is issued on."""
+
 
 class Forecaster(Protocol):
     """An online forecaster of one number.
 
-    ``predict_one`` is pure: it never changes the model. ``learn_one`` gets the very row
-    that was predicted on, when its label has become known.
+    ``predict_one`` is pure: it never changes the model. ``learn_one`` gets the very window
+    that was predicted on, when its label has become known. Windows travel with the call, so
+    a served replica holds no state but the model.
     """
 
     @property
@@ -20,16 +24,16 @@ class Forecaster(Protocol):
         """Short name used in tables, metrics and the registry."""
         ...
 
-    def predict_one(self, row: FeatureRow) -> float:
-        """Return the forecast for the label of ``row``, in the label's unit."""
+    def predict_one(self, window: Window) -> float:
+        """Return the forecast for the label of ``window[-1]``, in the label's unit."""
         ...
 
-    def learn_one(self, row: FeatureRow, label: float) -> None:
-        """Update with the label of a row seen earlier."""
+    def learn_one(self, window: Window, label: float) -> None:
+        """Update with the label of a window seen earlier."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """Return everything needed to go on exactly: weights, optimiser, RNG, windows, scalers."""
+        """Return everything needed to go on exactly: weights, optimiser, RNG, scalers, buffers."""
         ...
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -1,0 +1,42 @@
+"""What is fixed about a pool: enough to load its state from a chain or a tape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chain.blocks import Address
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSpec:
+    """Immutable description of a pool.
+
+    Parameters
+    ----------
+    family
+        ``uniswap_v2``, ``uniswap_v3`` or ``weighted``.
+    pool_id
+        Lowercase address, or 32-byte hex id of a Balancer pool.
+    address
+        Contract to call: the pair, the pool, or the vault.
+    tokens
+        In the contract's order.
+    fee
+        Parts per million of the input (V2 0.3 % = 3000; V3 pips; a weighted pool's
+        fixed-point swap fee is ``fee * 10**12``).
+    tick_spacing
+        V3 only.
+    weights
+        Weighted only, 1e18 fixed point.
+    venue
+        Name shown to people: ``uniswap_v2``, ``sushiswap``, ``balancer_v2`` …
+    """
+
+    family: str
+    pool_id: str
+    address: Address
+    tokens: tuple[Address, ...]
+    fee: int
+    tick_spacing: int = 0
+    weights: tuple[int, ...] = ()
+    venue: str = ""

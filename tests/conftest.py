@@ -1,0 +1,17 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """Folder of recorded history, or a skip that says what is missing."""
+    root = os.environ.get("OMNIARB_DATA", "")
+    if not root or not (Path(root) / "README.md").exists():
+        pytest.skip("recorded history is not here: set OMNIARB_DATA to its folder")
+    return Path(root)
