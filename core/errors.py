@@ -29,7 +29,7 @@ class OmniArbError(Exception):
     code: ClassVar[str] = "OMNIARB_ERROR"
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, **fields: Any) -> None:
+    def __init__(self, message: str, /, **fields: Any) -> None:
         super().__init__(message)
         self.message = message
         self.fields = fields

@@ -33,6 +33,8 @@ class Reason(StrEnum):
     LABEL_NOT_KNOWN_YET = "label_not_known_yet"
     SKILL_NOT_POSITIVE = "skill_not_positive"
     NO_CHAMPION = "no_champion"
+    MODEL_UNUSABLE = "model_unusable"
+    REGISTRY_UNREACHABLE = "registry_unreachable"
     # risk
     PROFIT_BELOW_COST = "profit_below_cost"
     SLIPPAGE_TOO_LARGE = "slippage_too_large"
@@ -52,6 +54,12 @@ class Reason(StrEnum):
     BUNDLE_REVERTS = "bundle_reverts"
     BUNDLE_MALFORMED = "bundle_malformed"
     BELOW_BASE_FEE = "below_base_fee"
+    BAD_NONCE = "bad_nonce"
+    NO_FUNDS = "no_funds"
+    BLOCK_FULL = "block_full"
+    # serving
+    NO_EXECUTOR = "no_executor"
+    BUSY = "busy"
     # settlement
     LANDED = "landed"
     OUTBID = "outbid"

@@ -1,0 +1,10 @@
+"""Every benchmark by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks import loop
+from benchmarks.harness import Progress, Row
+
+BENCHMARKS: dict[str, Callable[[Progress], list[Row]]] = {"loop": loop.rows}

@@ -1,0 +1,230 @@
+"""The live feed: new heads and logs over one WebSocket, repaired over HTTP where it has holes.
+
+One task keeps the connection: it subscribes, sorts what arrives, notices silence and connects
+again. The consumer takes heads from it at its own pace; a head that was missed for whatever
+reason is found again by the follower, because the next head names its parent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidURI, WebSocketException
+
+from chain.blocks import Address, Block, BlockHeader, RawLog
+from chain.feeds import Patience, repaired
+from chain.follower import ChainFollower, FeedCounters
+from chain.providers import Provider
+from chain.wire import Head, head_from_json, log_from_json
+from core.errors import FeedError, RpcError
+from core.redaction import redact_text
+from core.seams import Clock
+
+_HEADS_KEPT = 1_024
+_BLOCKS_HEARD = 256
+_MESSAGE_LIMIT = 64 * 2**20
+_OPEN_SECONDS = 10.0
+
+
+class WebSocketFeed:
+    """Follows a node's ``newHeads`` and ``logs`` subscriptions.
+
+    Use it in ``async with``; leaving closes the connection, and cancelling the consumer is safe.
+    One consumer at a time.
+
+    Parameters
+    ----------
+    ws_url
+        ``ws://`` or ``wss://`` address of the node.
+    provider
+        An open provider of the same node, for what the subscription lacks.
+    addresses
+        Contracts whose logs are wanted; none means no logs.
+    clock
+        Stamps blocks with the time they were complete.
+    after
+        Last block the caller already has; delivery starts with its child, however long ago it was.
+        None: start with the node's newest block.
+    silence_seconds
+        Time without a head after which the node is asked whether the chain went on without us.
+    give_up_seconds
+        How long the node may be away before ``FeedError``.
+    """
+
+    def __init__(
+        self,
+        ws_url: str,
+        provider: Provider,
+        addresses: Sequence[Address],
+        clock: Clock,
+        *,
+        after: BlockHeader | None = None,
+        silence_seconds: float = 30.0,
+        give_up_seconds: float = 300.0,
+    ) -> None:
+        self._url = ws_url
+        self._addresses = [address.lower() for address in addresses]
+        self._follower = ChainFollower(provider, addresses, clock, after=after)
+        self._silence = silence_seconds
+        self._give_up = give_up_seconds
+        self._heads: deque[Head | None] = deque(maxlen=_HEADS_KEPT)  # None: ask for the newest
+        self._heard: OrderedDict[bytes, dict[int, RawLog]] = OrderedDict()
+        self._newest = b""  # hash of the newest head this connection knows of
+        self._head: Head | None = None
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def counters(self) -> FeedCounters:
+        """What had to be repaired so far."""
+        return self._follower.counters
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._keep_connected())
+        self._task.add_done_callback(lambda _: self._news.set())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # delivered to the consumer, or of no interest any more
+
+    async def blocks(self) -> AsyncIterator[Block]:
+        """Deliver blocks until the feed is closed.
+
+        Raises
+        ------
+        FeedError
+            If the feed is not open, the node stays away, or the chain was reorganised too deeply.
+        """
+        if self._task is None:
+            raise FeedError("the feed is not open; use it in `async with`")
+        patience = Patience(self._give_up)
+        while self._task is not None:
+            if not self._heads:
+                self._news.clear()
+                if self._task.done():
+                    self._task.result()
+                await self._news.wait()
+                continue
+            self._head = self._heads.popleft()
+            async for block in repaired(self._follower, self._advance, patience):
+                yield block
+
+    async def _advance(self) -> AsyncIterator[Block]:
+        """Advance to the head at hand; if that fails, the next attempt starts from the newest one."""
+        head, self._head = self._head, None
+        announced = head is not None
+        if head is None:
+            head = await self._follower.latest()
+        async for block in self._follower.advance(head, self._heard, announced=announced):
+            yield block
+
+    async def _keep_connected(self) -> None:
+        patience = Patience(self._give_up)
+        connected_before = False
+        while True:
+            try:
+                async with self._connect() as socket:
+                    self._newest = (await self._follower.latest()).header.hash
+                    await self._subscribe(socket)
+                    self.counters.reconnects += connected_before
+                    connected_before = True
+                    patience.succeeded()
+                    self._announce(None)
+                    await self._listen(socket)
+            except InvalidURI as error:
+                raise FeedError(f"{redact_text(self._url)} is no WebSocket address") from error
+            except (OSError, TimeoutError, WebSocketException, RpcError) as error:
+                await patience.failed(error)
+
+    def _connect(self) -> connect:
+        return connect(
+            self._url, max_size=_MESSAGE_LIMIT, open_timeout=_OPEN_SECONDS, close_timeout=1, proxy=None
+        )
+
+    async def _subscribe(self, socket: ClientConnection) -> None:
+        """Subscribe to heads and logs, and wait until the node agreed to both."""
+        wanted: list[list[Any]] = [["newHeads"]]
+        if self._addresses:
+            wanted.append(["logs", {"address": self._addresses}])
+        for number, params in enumerate(wanted):
+            request = {"jsonrpc": "2.0", "id": number, "method": "eth_subscribe", "params": params}
+            await socket.send(json.dumps(request))
+        agreed = 0
+        while agreed < len(wanted):
+            async with asyncio.timeout(_OPEN_SECONDS):
+                message = _parsed(await socket.recv())
+            if "error" in message:
+                text = str(message["error"])
+                raise RpcError(f"the node refused a subscription: {text}", method="eth_subscribe", code=0)
+            agreed += "id" in message
+            self._sort(message)
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        """Sort messages until the connection breaks, or turns out to be deaf."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._silence
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = _parsed(await socket.recv())
+            except TimeoutError:
+                if (await self._follower.latest()).header.hash != self._newest:
+                    self.counters.silent += 1
+                    return
+                deadline = loop.time() + self._silence
+                continue
+            if self._sort(message):
+                deadline = loop.time() + self._silence
+
+    def _sort(self, message: dict[str, Any]) -> bool:
+        """Put a notification where it belongs; tell whether it was a head."""
+        params = message.get("params")
+        result = params.get("result") if isinstance(params, dict) else None
+        if not isinstance(result, dict):
+            return False
+        if "topics" in result:
+            self._hear(result)
+            return False
+        head = head_from_json(result)
+        self._newest = head.header.hash
+        self._announce(head)
+        return True
+
+    def _hear(self, fields: dict[str, Any]) -> None:
+        if fields.get("removed") or not fields.get("blockHash"):
+            return  # the heads of the new branch tell the same
+        block_hash = bytes.fromhex(str(fields["blockHash"]).removeprefix("0x"))
+        log = log_from_json(fields)
+        self._heard.setdefault(block_hash, {})[log.log_index] = log
+        while len(self._heard) > _BLOCKS_HEARD:
+            self._heard.popitem(last=False)
+
+    def _announce(self, head: Head | None) -> None:
+        self._heads.append(head)
+        self._news.set()
+
+
+def _parsed(text: str | bytes) -> dict[str, Any]:
+    with suppress(ValueError):
+        message = json.loads(text)
+        if isinstance(message, dict):
+            return message
+    raise RpcError(
+        "the node sent a message that is no JSON-RPC object; is it a node's WebSocket address?",
+        method="eth_subscription",
+        code=0,
+    )

@@ -1,0 +1,115 @@
+"""The ``omniarb`` command: one verb per job, ``--json`` for machines, exit codes that mean something.
+
+0 done; 1 a figure fell short or something failed while running; 2 bad input; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.errors import one_line_errors
+
+app = typer.Typer(
+    name="omniarb",
+    help="Research-to-production platform for atomic on-chain arbitrage.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog="Start with [bold]omniarb run[/bold]; docs/tutorial/first-run.md walks through what it shows.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same run, up to times.")]
+Config = Annotated[str, typer.Option("--config", help="A name in configs/ or a path to a JSON file.")]
+
+
+@app.command(epilog="Example: omniarb run --seed 7 --blocks 150 --stay")
+def run(
+    config: Config = "replay",
+    seed: Seed = 7,
+    blocks: Annotated[int, typer.Option("--blocks", min=1, help="Blocks to follow live.")] = 120,
+    stay: Annotated[bool, typer.Option("--stay", help="Keep the servers up at the end.")] = False,
+    realtime: Annotated[
+        float, typer.Option("--realtime", min=0.0, help="Mine on a clock, seconds a block; 0 is lock-step.")
+    ] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Do the main job: history, models, local chain, serving, execution, report."""
+    from cli.run import RunOptions, run_all
+
+    with one_line_errors():
+        run_all(RunOptions(config, seed, blocks, stay, realtime, as_json))
+
+
+@app.command(epilog="Example: omniarb replay --json | jq .invariant_ok")
+def replay(
+    tape: Annotated[
+        Path | None, typer.Option("--tape", help="A recorded tape; default is the day in the data root.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Replay recorded blocks through state, invariants, scoring and features."""
+    from cli.replay import show_replay
+
+    with one_line_errors():
+        show_replay(tape, as_json=as_json)
+
+
+@app.command(epilog="Example: omniarb devnet --blocks 300 --record tapes/devnet-7 --seed 7")
+def devnet(
+    seed: Seed = 7,
+    blocks: Annotated[int, typer.Option("--blocks", min=1, help="Blocks to mine.")] = 300,
+    realtime: Annotated[
+        float, typer.Option("--realtime", min=0.0, help="Mine on a clock, seconds a block; 0 is lock-step.")
+    ] = 0.0,
+    record: Annotated[Path | None, typer.Option("--record", help="Write what happens to this tape.")] = None,
+    wait_for: Annotated[
+        str, typer.Option("--wait-for", help="Start when this agent has registered at the relay.")
+    ] = "",
+    keys: Annotated[
+        Path | None, typer.Option("--keys", help="Write the searcher's encrypted keystores to this folder.")
+    ] = None,
+) -> None:
+    """Run the local chain with real protocol bytecode, order flow, competitors and a relay.
+
+    Prints one JSON line with its URLs and contracts, then mines. It stays up until it is stopped.
+    """
+    from cli.devnet import run_devnet
+
+    with one_line_errors():
+        run_devnet(seed=seed, blocks=blocks, realtime=realtime, record=record, wait_for=wait_for, keys=keys)
+
+
+@app.command(epilog="Example: omniarb config development --json")
+def config(name: Annotated[str, typer.Argument(help="A name in configs/ or a path.")], as_json: Json = False) -> None:
+    """Check a configuration file and show what is in force (secrets never)."""
+    from cli.config import show_config
+
+    with one_line_errors():
+        show_config(name, as_json=as_json)
+
+
+@app.command(epilog="Example: omniarb bench loop --json")
+def bench(
+    name: Annotated[str, typer.Argument(help="A benchmark's name, or all.")],
+    as_json: Json = False,
+    write: Annotated[Path | None, typer.Option("--write", help="Also write the page of figures here.")] = None,
+) -> None:
+    """Measure published figures; exit code 1 when one falls short of its reach."""
+    from cli.bench import run_bench
+
+    with one_line_errors():
+        if not run_bench(name, as_json=as_json, write=write):
+            raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""Machine output."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")

@@ -1,0 +1,98 @@
+"""Gas: base fee, how full blocks are, and the rhythm of blocks."""
+
+from __future__ import annotations
+
+import math
+
+from chain.blocks import next_base_fee
+from features.feature import Feature
+from features.groups.group import Observed
+
+WEI_PER_GWEI = 10**9
+HALF_LIVES = (4, 12, 40, 150)
+LAGS = (1, 2, 3)
+FULL_WINDOW = 10
+_FULL = 0.95
+_DAY = 86_400
+
+FEATURES = (
+    Feature("base_fee_gwei", "gwei", "Base fee of the block."),
+    Feature("next_base_fee_gwei", "gwei", "Base fee of the child block, exact by EIP-1559."),
+    Feature("log_base_fee", "log gwei", "Natural logarithm of the base fee."),
+    Feature("gas_used_ratio", "ratio", "Gas used over gas limit."),
+    *(
+        Feature(f"gas_used_ratio_lag{lag}", "ratio", f"Gas used over gas limit, {lag} block(s) ago.", lag)
+        for lag in LAGS
+    ),
+    *(
+        Feature(f"gas_used_mean_{life}", "ratio", f"Mean of gas_used_ratio, half-life {life} blocks.", life)
+        for life in HALF_LIVES
+    ),
+    *(
+        Feature(
+            f"base_fee_gap_{life}",
+            "log ratio",
+            f"Log of the next base fee over its geometric mean, half-life {life} blocks.",
+            life,
+        )
+        for life in HALF_LIVES
+    ),
+    Feature("full_block_share", "ratio", "Share of the last blocks fuller than 95 %.", FULL_WINDOW),
+    Feature("block_interval", "seconds", "Time since the parent block.", 1, null=12.0),
+    Feature("block_interval_lag1", "seconds", "block_interval of the parent block.", 2, null=12.0),
+    Feature("hour_sin", "ratio", "Sine of the time of day (UTC)."),
+    Feature("hour_cos", "ratio", "Cosine of the time of day (UTC)."),
+)
+
+
+class GasGroup:
+    """Base fee and gas used, their lags and exponentially weighted means."""
+
+    def __init__(self) -> None:
+        self._ratios: tuple[float, ...] = ()
+        self._used_means: tuple[float, ...] = ()
+        self._fee_means: tuple[float, ...] = ()
+        self._timestamp: int | None = None
+        self._interval: float | None = None
+
+    def update(self, observed: Observed) -> tuple[float | None, ...]:
+        """Take in the next block; values in the order of ``FEATURES``."""
+        header = observed.block.header
+        fee = header.base_fee / WEI_PER_GWEI
+        child_fee = next_base_fee(header) / WEI_PER_GWEI
+        # a chain may run at a base fee of zero, where the logarithm does not exist
+        log_fee = math.log(fee) if fee > 0 else None
+        log_child = math.log(child_fee) if child_fee > 0 else None
+        ratio = header.gas_used / header.gas_limit
+        before, last_interval = self._ratios, self._interval
+        self._ratios = (ratio, *before[: FULL_WINDOW - 1])
+        self._used_means = _follow(self._used_means, ratio)
+        if log_fee is not None:
+            self._fee_means = _follow(self._fee_means, log_fee)
+        self._interval = None if self._timestamp is None else float(header.timestamp - self._timestamp)
+        self._timestamp = header.timestamp
+        known_gaps = log_child is not None and bool(self._fee_means)
+        angle = 2 * math.pi * (header.timestamp % _DAY) / _DAY
+        return (
+            fee,
+            child_fee,
+            log_fee,
+            ratio,
+            *(before[lag - 1] if len(before) >= lag else None for lag in LAGS),
+            *self._used_means,
+            *((log_child - mean for mean in self._fee_means) if known_gaps else (None,) * len(HALF_LIVES)),
+            sum(value > _FULL for value in self._ratios) / len(self._ratios),
+            self._interval,
+            last_interval,
+            math.sin(angle),
+            math.cos(angle),
+        )
+
+
+_STEPS = tuple(1 - 0.5 ** (1 / life) for life in HALF_LIVES)
+
+
+def _follow(means: tuple[float, ...], value: float) -> tuple[float, ...]:
+    if not means:
+        return (value,) * len(_STEPS)
+    return tuple(mean + step * (value - mean) for mean, step in zip(means, _STEPS, strict=True))

@@ -1,0 +1,293 @@
+"""Logs of the pools we follow, decoded: what happened, where, in signed integers.
+
+One frozen record per kind of event. A log of a kind that does not concern state gives
+``None``; a log of a known kind with impossible contents is an error that names its
+position, never a wrong number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chain.blocks import Address, RawLog
+from core.errors import TapeError
+from market.pools.v3_math import MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK
+
+
+@dataclass(frozen=True, slots=True)
+class EventBase:
+    """Where an event happened: contract, pool, and position in the chain."""
+
+    pool_id: str
+    address: Address
+    block_number: int
+    log_index: int
+    transaction_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairSync(EventBase):
+    """Uniswap V2 ``Sync``: both reserves, raw units."""
+
+    reserve0: int
+    reserve1: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairSwap(EventBase):
+    """Uniswap V2 ``Swap``: flow only; the ``Sync`` before it carries the state."""
+
+    amount0_in: int
+    amount1_in: int
+    amount0_out: int
+    amount1_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class V3Initialize(EventBase):
+    """Uniswap V3 ``Initialize``: first price."""
+
+    sqrt_price_x96: int
+    tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class V3Swap(EventBase):
+    """Uniswap V3 ``Swap``: signed amounts (positive = paid to the pool) and state after."""
+
+    amount0: int
+    amount1: int
+    sqrt_price_x96: int
+    liquidity: int
+    tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class V3Mint(EventBase):
+    """Uniswap V3 ``Mint``: ``amount`` of liquidity added between two ticks."""
+
+    lower: int
+    upper: int
+    amount: int
+    amount0: int
+    amount1: int
+
+
+@dataclass(frozen=True, slots=True)
+class V3Burn(EventBase):
+    """Uniswap V3 ``Burn``: ``amount`` of liquidity taken from between two ticks."""
+
+    lower: int
+    upper: int
+    amount: int
+    amount0: int
+    amount1: int
+
+
+@dataclass(frozen=True, slots=True)
+class VaultSwap(EventBase):
+    """Balancer V2 ``Swap``."""
+
+    token_in: Address
+    token_out: Address
+    amount_in: int
+    amount_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class VaultBalanceChanged(EventBase):
+    """Balancer V2 ``PoolBalanceChanged``: net change of each balance, protocol fees taken off."""
+
+    tokens: tuple[Address, ...]
+    changes: tuple[int, ...]
+
+
+Event = PairSync | PairSwap | V3Initialize | V3Swap | V3Mint | V3Burn | VaultSwap | VaultBalanceChanged
+
+PAIR_SYNC = bytes.fromhex("1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1")
+PAIR_SWAP = bytes.fromhex("d78ad95fa46c994b6551d0da85fc275fe613ce37657fb8d5e3d130840159d822")
+V3_INITIALIZE = bytes.fromhex("98636036cb66a9c19a37435efc1e90142190214e8abeb821bdba3f2990dd4c95")
+V3_SWAP = bytes.fromhex("c42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67")
+V3_MINT = bytes.fromhex("7a53080ba414158be7ec69b987b5fb7d07dee101fe85488f0853ae16239d0bde")
+V3_BURN = bytes.fromhex("0c396cd989a39f4459b5fa1aed6a9a8dcdbc45908acfd67e028cd568da98982c")
+VAULT_SWAP = bytes.fromhex("2170c741c41531aec20e7c107c24eecfdd15e69c9bb0a8dd37b1840b9e0b207b")
+VAULT_BALANCE_CHANGED = bytes.fromhex("e5ce249087ce04f05a957192435400fd97868dba0e6a4b4c049abf8af80dae78")
+
+STATELESS_TOPICS = frozenset(
+    bytes.fromhex(topic)
+    for topic in (
+        "4c209b5fc8ad50758f13e2e1088ba56a560dff690a1c6fef26394f4c03821c4f",  # V2 Mint
+        "dccd412f0b1252819cb1fd330b93224ca42612892bb3f4f789976e6d81936496",  # V2 Burn
+        "bdbdb71d7860376ba52b25a5028beea23581364a40522f6bcfb86bb1f2dca633",  # V3 Flash
+        "70935338e69775456a85ddef226c395fb668b63fa0115f5f20610b388e6ca9c0",  # V3 Collect
+        "973d8d92bb299f4af6ce49b52a8adb85ae46b9f214c4c4fc06ac77401237b133",  # V3 SetFeeProtocol
+        "ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef",  # ERC-20 Transfer
+        "8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925",  # ERC-20 Approval
+        "0d7d75e01ab95780d3cd1c8ec0dd6c2ce19e3a20427eec8bf53283b6fb8e95f0",  # Balancer FlashLoan
+    )
+)
+"""Kinds of logs that pools emit and that change nothing we follow."""
+
+
+def decode(log: RawLog) -> Event | None:
+    """Return the event a log holds, or ``None`` if its kind carries no pool state.
+
+    Raises
+    ------
+    TapeError
+        If topics or data do not fit the kind; ``fields`` hold block, log index and address.
+    """
+    if not log.topics:
+        return None
+    decoder = _DECODERS.get(log.topics[0])
+    if decoder is None:
+        return None
+    count, build = decoder
+    if len(log.topics) != count:
+        raise _malformed(log, f"expected {count} topics, got {len(log.topics)}")
+    if len(log.data) % 32 or any(len(topic) != 32 for topic in log.topics):
+        raise _malformed(log, "topics and data must be whole 32-byte words")
+    return build(log)
+
+
+def _malformed(log: RawLog, why: str) -> TapeError:
+    return TapeError(
+        f"log {log.log_index} of block {log.block_number} is malformed: {why}; fetch the block again",
+        block=log.block_number,
+        log_index=log.log_index,
+        address=log.address,
+    )
+
+
+class _Words:
+    """Reads ABI words of one log and refuses those that do not fit their type."""
+
+    __slots__ = ("data", "log")
+
+    def __init__(self, log: RawLog, count: int | None) -> None:
+        self.log = log
+        self.data = log.data
+        if count is not None and len(log.data) != 32 * count:
+            raise _malformed(log, f"expected {count} words of data, got {len(log.data) / 32:g}")
+
+    def unsigned(self, index: int, bits: int = 256) -> int:
+        value = int.from_bytes(self.data[32 * index : 32 * index + 32], "big")
+        if value >> bits:
+            raise _malformed(self.log, f"word {index} exceeds {bits} bits")
+        return value
+
+    def signed(self, index: int) -> int:
+        return int.from_bytes(self.data[32 * index : 32 * index + 32], "big", signed=True)
+
+    def tick(self, index: int) -> int:
+        return _tick(self.log, self.signed(index))
+
+    def sqrt_price(self, index: int) -> int:
+        value = self.unsigned(index, 160)
+        if not MIN_SQRT_RATIO <= value < MAX_SQRT_RATIO:
+            raise _malformed(self.log, f"price {value} is outside the range of ticks")
+        return value
+
+    def array(self, head: int) -> tuple[int, int]:
+        """Return (index of first element, length) of a dynamic array."""
+        offset = self.unsigned(head)
+        if offset % 32 or offset + 32 > len(self.data):
+            raise _malformed(self.log, f"array offset {offset} is outside the data")
+        length = self.unsigned(offset // 32)
+        if offset + 32 + 32 * length > len(self.data):
+            raise _malformed(self.log, f"array of {length} elements runs past the data")
+        return offset // 32 + 1, length
+
+    def address(self, index: int) -> Address:
+        return f"0x{self.unsigned(index, 160):040x}"
+
+
+def _tick(log: RawLog, value: int) -> int:
+    if not MIN_TICK <= value <= MAX_TICK:
+        raise _malformed(log, f"tick {value} is out of range")
+    return value
+
+
+def _topic_address(log: RawLog, index: int) -> Address:
+    if any(log.topics[index][:12]):
+        raise _malformed(log, f"topic {index} is not an address")
+    return "0x" + log.topics[index][12:].hex()
+
+
+def _at(log: RawLog) -> tuple[str, Address, int, int, int]:
+    return log.address, log.address, log.block_number, log.log_index, log.transaction_index
+
+
+def _at_vault(log: RawLog) -> tuple[str, Address, int, int, int]:
+    return "0x" + log.topics[1].hex(), *_at(log)[1:]
+
+
+def _pair_sync(log: RawLog) -> PairSync:
+    words = _Words(log, 2)
+    return PairSync(*_at(log), words.unsigned(0, 112), words.unsigned(1, 112))
+
+
+def _pair_swap(log: RawLog) -> PairSwap:
+    words = _Words(log, 4)
+    return PairSwap(*_at(log), words.unsigned(0), words.unsigned(1), words.unsigned(2), words.unsigned(3))
+
+
+def _v3_initialize(log: RawLog) -> V3Initialize:
+    words = _Words(log, 2)
+    return V3Initialize(*_at(log), words.sqrt_price(0), words.tick(1))
+
+
+def _v3_swap(log: RawLog) -> V3Swap:
+    words = _Words(log, 5)
+    state = words.sqrt_price(2), words.unsigned(3, 128), words.tick(4)
+    return V3Swap(*_at(log), words.signed(0), words.signed(1), *state)
+
+
+def _position_ticks(log: RawLog) -> tuple[int, int]:
+    lower, upper = (_tick(log, int.from_bytes(topic, "big", signed=True)) for topic in log.topics[2:4])
+    if lower >= upper:
+        raise _malformed(log, f"tick {lower} is not below {upper}")
+    return lower, upper
+
+
+def _v3_mint(log: RawLog) -> V3Mint:
+    words = _Words(log, 4)
+    amounts = words.unsigned(1, 128), words.unsigned(2), words.unsigned(3)
+    return V3Mint(*_at(log), *_position_ticks(log), *amounts)
+
+
+def _v3_burn(log: RawLog) -> V3Burn:
+    words = _Words(log, 3)
+    amounts = words.unsigned(0, 128), words.unsigned(1), words.unsigned(2)
+    return V3Burn(*_at(log), *_position_ticks(log), *amounts)
+
+
+def _vault_swap(log: RawLog) -> VaultSwap:
+    words = _Words(log, 2)
+    tokens = _topic_address(log, 2), _topic_address(log, 3)
+    return VaultSwap(*_at_vault(log), *tokens, words.unsigned(0), words.unsigned(1))
+
+
+def _vault_balance_changed(log: RawLog) -> VaultBalanceChanged:
+    words = _Words(log, None)
+    if len(log.data) < 96:
+        raise _malformed(log, "three arrays expected")
+    (tokens_at, count), (deltas_at, deltas), (fees_at, fees) = (words.array(head) for head in range(3))
+    if not count == deltas == fees:
+        raise _malformed(log, "tokens, deltas and fees differ in length")
+    tokens = tuple(words.address(tokens_at + i) for i in range(count))
+    changes = tuple(words.signed(deltas_at + i) - words.unsigned(fees_at + i) for i in range(count))
+    return VaultBalanceChanged(*_at_vault(log), tokens, changes)
+
+
+_DECODERS: dict[bytes, tuple[int, Callable[[RawLog], Event]]] = {
+    PAIR_SYNC: (1, _pair_sync),
+    PAIR_SWAP: (3, _pair_swap),
+    V3_INITIALIZE: (1, _v3_initialize),
+    V3_SWAP: (3, _v3_swap),
+    V3_MINT: (4, _v3_mint),
+    V3_BURN: (4, _v3_burn),
+    VAULT_SWAP: (4, _vault_swap),
+    VAULT_BALANCE_CHANGED: (3, _vault_balance_changed),
+}

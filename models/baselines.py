@@ -1,0 +1,1 @@
+"""skeleton: Persistence() name 'persistence'; ExactFormula() name 'exact_formula'"""

@@ -1,0 +1,128 @@
+"""Load the model an alias points to, and make sure that it answers before anybody relies on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mlflow.artifacts import download_artifacts
+from mlflow.models import Model
+from mlflow.pyfunc import load_model
+
+from core.errors import ModelError
+from core.reasons import Reason
+from models.forecaster import Forecaster
+from models.promotion import CHAMPION, alias_version
+from models.snapshot import Snapshot
+from models.tracking import TrackingStore
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """A registered version, loaded and unwrapped.
+
+    Parameters
+    ----------
+    name, version
+        Registered model and version.
+    baseline
+        Best baseline when it was registered (from its tags).
+    nominal
+        Coverage its intervals aim at.
+    snapshot
+        The model itself.
+    """
+
+    name: str
+    version: str
+    baseline: str
+    nominal: float
+    snapshot: Snapshot
+
+    @property
+    def forecaster(self) -> Forecaster:
+        """The forecaster without any wrapping."""
+        return self.snapshot.forecaster
+
+
+def find_champion(store: TrackingStore, name: str, alias: str = CHAMPION) -> str:
+    """Return the version behind the alias.
+
+    Raises
+    ------
+    ModelError
+        If there is no such database, model or alias; ``fields['reason']`` is ``NO_CHAMPION``.
+    """
+    version = alias_version(store.client(), name, alias) if store.exists else None
+    if version is None:
+        raise ModelError(
+            f"no model serves as {name}@{alias}; run `omniarb run` to train and promote one, or set the alias "
+            "in MLflow",
+            reason=Reason.NO_CHAMPION,
+            name=name,
+            alias=alias,
+        )
+    return version
+
+
+def load_champion(store: TrackingStore, name: str, alias: str = CHAMPION) -> Champion:
+    """Load the version behind the alias and try it on its own example.
+
+    Raises
+    ------
+    ModelError
+        ``NO_CHAMPION`` as in :func:`find_champion`, or as in :func:`load_version`.
+    """
+    return load_version(store, name, find_champion(store, name, alias))
+
+
+def load_version(store: TrackingStore, name: str, version: str) -> Champion:
+    """Load one version and try it on its own example.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be loaded, is not a forecaster of this project, or fails on its example.
+    mlflow.exceptions.MlflowException
+        If the registry does not answer, or has no such version.
+    """
+    client = store.client()
+    tags = client.get_model_version(name, version).tags
+    uri = client.get_model_version_download_uri(name, version)
+    try:
+        folder = Path(download_artifacts(artifact_uri=uri, tracking_uri=store.uri))
+        loaded = load_model(str(folder), suppress_warnings=True).unwrap_python_model()
+        example = Model.load(str(folder)).load_input_example(str(folder))
+    except Exception as error:  # a version is somebody's code: whatever it raises, it does not load
+        raise _broken(name, version, f"does not load ({type(error).__name__}: {error})") from error
+    snapshot = getattr(loaded, "snapshot", None)
+    if not isinstance(snapshot, Snapshot) or example is None:
+        raise _broken(name, version, "was not written by this project's promotion")
+    _try_out(snapshot, np.asarray(example, dtype=np.float64)[0], name, version)
+    return Champion(
+        name=name,
+        version=version,
+        baseline=tags.get("baseline", ""),
+        nominal=float(tags.get("nominal", "nan")),
+        snapshot=snapshot,
+    )
+
+
+def _try_out(snapshot: Snapshot, example: np.ndarray, name: str, version: str) -> None:
+    try:
+        value, lower, upper = snapshot.answer(snapshot.schema.rows(example))
+    except Exception as error:
+        raise _broken(name, version, f"fails on its own example ({type(error).__name__}: {error})") from error
+    if not (math.isfinite(value) and lower <= value <= upper):
+        raise _broken(name, version, f"answers nonsense on its own example: {lower} <= {value} <= {upper}")
+
+
+def _broken(name: str, version: str, problem: str) -> ModelError:
+    first_line = problem.splitlines()[0]
+    return ModelError(
+        f"version {version} of {name} {first_line}; point the alias at another version",
+        name=name,
+        version=version,
+    )

@@ -1,0 +1,1 @@
+"""skeleton: ResidualLSTM(schema: FeatureSchema, randomness: Randomness, *, ...) name 'residual_lstm'"""

@@ -1,0 +1,1 @@
+"""skeleton: RiverResidual(schema: FeatureSchema, *, ...) name 'river_residual'"""

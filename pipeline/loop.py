@@ -1,0 +1,78 @@
+"""One block's walk through state, scoring and features; the same for replay and live.
+
+The walk has two halves. :meth:`BlockWalk.advance` is on the event path: apply the block and
+rescore touched pools. :meth:`BlockWalk.observe` is off it: features and series, computed
+while the bundle is already on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chain.blocks import Address, Block
+from features.feature import FeatureRow
+from features.stream import FeatureStream
+from market.context import BlockContext
+from market.pools.spec import PoolSpec
+from market.state import Applied, MarketState
+from pipeline.series import SeriesRecorder
+from scoring.scorer import CpuScorer, ScoreResult
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What the event path found in one block."""
+
+    block: Block
+    applied: Applied
+    scored: ScoreResult
+
+
+class BlockWalk:
+    """Walks blocks through the market.
+
+    Parameters
+    ----------
+    state
+        The market before the first block.
+    specs
+        Descriptions of its pools.
+    wrapped_native
+        Start and profit token of every cycle.
+    max_hops
+        Longest cycle.
+    """
+
+    def __init__(
+        self, state: MarketState, specs: Iterable[PoolSpec], wrapped_native: Address, max_hops: int = 3
+    ) -> None:
+        self.state = state
+        self.series = SeriesRecorder(state, wrapped_native)
+        self._features = FeatureStream(state.tokens, specs)
+        self._scorer = CpuScorer(state.pools.values(), (wrapped_native,), max_hops=max_hops)
+
+    def advance(self, block: Block) -> Walked:
+        """Apply a block and rescore what it touched.
+
+        A block on another branch first undoes the orphaned ones.
+
+        Raises
+        ------
+        MarketError
+            If the block does not continue any block the journal knows.
+        """
+        moved: tuple[str, ...] = ()
+        head = self.state.head
+        if head is not None and block.number <= head.number:
+            moved = self.state.rollback(block.number - 1)
+            self._features.rollback(block.number - 1)
+        applied = self.state.apply(block)
+        touched = dict.fromkeys((*moved, *applied.touched))
+        scored = self._scorer.rescore(self.state, touched, found_at_ns=block.known_at_ns)
+        return Walked(block, applied, scored)
+
+    def observe(self, walked: Walked, context: BlockContext) -> FeatureRow:
+        """Return the block's feature row and record its prices."""
+        self.series.record(walked.block.number)
+        return self._features.update(walked.block, context, self.state, walked.applied)

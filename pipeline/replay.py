@@ -1,0 +1,151 @@
+"""Replay a recording through the whole loop and count what happened."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from analysis.records import Series
+from chain.blocks import Address, BlockHeader
+from core.errors import InvariantBroken
+from core.reasons import Reason, Refusal
+from features.feature import FeatureRow
+from market.events import V3Swap
+from market.invariants import check_swap
+from market.recorded import Recorded
+from market.state import Applied
+from pipeline.loop import BlockWalk
+
+Advance = Callable[[int], None]
+"""Told the number of blocks done so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a replay found.
+
+    Parameters
+    ----------
+    source
+        Where the recording came from.
+    blocks, logs, swaps
+        Counts; ``swaps`` are V3 swaps, the ones with a step to check.
+    invariant_checked, invariant_ok
+        V3 swaps whose integer step could be checked, and how many were reproduced exactly.
+    not_checkable
+        V3 swaps that met a pool or ticks not known yet.
+    opportunities
+        Profitable cycles before cost, once per block in which they were rescored.
+    refusals
+        Why cycles were no opportunity.
+    rows, headers
+        One per block.
+    prices, gaps
+        For the report.
+    digest
+        SHA-256 over every row and the pools at the end: equal for equal replays.
+    """
+
+    source: str
+    blocks: int
+    logs: int
+    swaps: int
+    invariant_checked: int
+    invariant_ok: int
+    not_checkable: int
+    opportunities: int
+    refusals: Mapping[Reason, int]
+    rows: tuple[FeatureRow, ...]
+    headers: tuple[BlockHeader, ...]
+    prices: Mapping[str, tuple[Series, ...]]
+    gaps: tuple[Series, ...]
+    digest: str
+
+
+@dataclass(slots=True)
+class _Counts:
+    logs: int = 0
+    swaps: int = 0
+    checked: int = 0
+    ok: int = 0
+    not_checkable: int = 0
+    opportunities: int = 0
+
+
+def replay(recorded: Recorded, wrapped_native: Address, advance: Advance = lambda _done: None) -> Replay:
+    """Walk every block of a recording through state, invariants, scoring and features.
+
+    Parameters
+    ----------
+    recorded
+        A recorded day or a tape.
+    wrapped_native
+        Start and profit token of cycles.
+    advance
+        Told the number of blocks done, every 64 blocks.
+
+    Raises
+    ------
+    TapeError
+        If a row cannot be used.
+    InvariantBroken
+        If a recorded swap contradicts the pool's arithmetic.
+    """
+    walk = BlockWalk(recorded.initial_state(), recorded.specs, wrapped_native)
+    counts, refusals = _Counts(), Counter[Reason]()
+    rows: list[FeatureRow] = []
+    headers: list[BlockHeader] = []
+    digest = hashlib.sha256()
+    for done, (block, context) in enumerate(recorded.blocks(), start=1):
+        walked = walk.advance(block)
+        _check_invariants(walked.applied, counts)
+        row = walk.observe(walked, context)
+        rows.append(row)
+        headers.append(block.header)
+        digest.update(row.digest.encode())
+        counts.logs += len(block.logs)
+        counts.opportunities += len(walked.scored.opportunities)
+        refusals.update(walked.scored.refusals)
+        if done % 64 == 0 or done == recorded.block_count:
+            advance(done)
+    for pool_id in sorted(walk.state.pools):
+        digest.update(repr(walk.state.pools[pool_id]).encode())
+    return Replay(
+        source=recorded.source,
+        blocks=len(rows),
+        logs=counts.logs,
+        swaps=counts.swaps,
+        invariant_checked=counts.checked,
+        invariant_ok=counts.ok,
+        not_checkable=counts.not_checkable,
+        opportunities=counts.opportunities,
+        refusals=refusals,
+        rows=tuple(rows),
+        headers=tuple(headers),
+        prices=walk.series.prices(),
+        gaps=walk.series.gaps(),
+        digest=digest.hexdigest(),
+    )
+
+
+def _check_invariants(applied: Applied, counts: _Counts) -> None:
+    for before, event in zip(applied.before, applied.events, strict=True):
+        if not isinstance(event, V3Swap):
+            continue
+        counts.swaps += 1
+        check = check_swap(before, event)
+        if isinstance(check, Refusal):
+            counts.not_checkable += 1
+            continue
+        counts.checked += 1
+        if not check.ok:
+            raise InvariantBroken(
+                f"the recorded swap at block {event.block_number}, log {event.log_index} contradicts the "
+                f"pool's arithmetic ({check.detail}); the recording or the pool's description is wrong",
+                block=event.block_number,
+                log_index=event.log_index,
+                pool_id=event.pool_id,
+            )
+        counts.ok += 1

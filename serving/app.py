@@ -1,0 +1,247 @@
+"""Start and stop the serving application: Ray, Ray Serve, its deployments, the execution actor.
+
+An application is deployed once. A new model arrives by moving the alias in the registry,
+never by deploying again: ``serve.run`` restarts every replica, the alias swaps a reference.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray import serve
+from ray.actor import ActorHandle
+from ray.serve.handle import DeploymentHandle
+from ray.serve.schema import LoggingConfig
+
+from core.errors import ServingError
+from core.reasons import Reason
+from models.champion import find_champion
+from models.promotion import CHAMPION
+from models.tracking import TrackingStore
+from serving.executor import NAMESPACE, create_executor
+from serving.gateway import Gateway
+from serving.predictor import Predictor
+from serving.scorer import ScoringService
+
+if TYPE_CHECKING:
+    from pipeline.live import LiveConfig
+
+APP_NAME = "omniarb"
+QUIET: Mapping[str, str] = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GRPC_VERBOSITY": "ERROR",
+}
+"""Environment for Ray's processes: nothing is reported to anybody, and only errors are printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServingConfig:
+    """How to serve.
+
+    Parameters
+    ----------
+    home
+        Home of the tracking store (``mlruns/``).
+    model_name, alias
+        Registered model, and the alias the predictor follows.
+    host, port
+        Where the gateway listens; port 0 takes a free one.
+    num_cpus
+        Processors Ray may plan with.
+    poll_s
+        Seconds between two looks at the alias.
+    timeout_s
+        How long one request may take.
+    ready_timeout_s
+        How long to wait for the first model.
+    """
+
+    home: Path
+    model_name: str = "base-fee-h2"
+    alias: str = CHAMPION
+    host: str = "127.0.0.1"
+    port: int = 0
+    num_cpus: int = 2
+    poll_s: float = 1.0
+    timeout_s: float = 10.0
+    ready_timeout_s: float = 60.0
+
+
+class ServingApp:
+    """A running application. Use it as a context manager, or call :meth:`stop`.
+
+    Parameters
+    ----------
+    url
+        Base address of the gateway.
+    predictor
+        Handle of the predictor.
+    owns_ray
+        Whether stopping ends the Ray session too.
+    """
+
+    def __init__(self, url: str, predictor: DeploymentHandle[Any], *, owns_ray: bool) -> None:
+        self.url = url
+        self._predictor = predictor
+        self._owns_ray = owns_ray
+        self._executor: ActorHandle[Any] | None = None
+
+    def predictor_status(self) -> dict[str, Any]:
+        """Return which model version serves (see :meth:`serving.follower.ChampionFollower.status`)."""
+        status: dict[str, Any] = self._predictor.status.remote().result(timeout_s=10)
+        return status
+
+    def start_executor(self, config: LiveConfig) -> ActorHandle[Any]:
+        """Create the execution actor and start its loop; it ends with the application.
+
+        Raises
+        ------
+        ServingError
+            If there is one already.
+        """
+        if self._executor is not None:
+            raise ServingError("an executor is running already; stop the application first")
+        self._executor = create_executor(config)
+        ray.get(self._executor.start.remote(), timeout=60)
+        return self._executor
+
+    def stop(self) -> None:
+        """Stop executor, deployments and, if we started it, Ray. Calling it twice is harmless."""
+        if not ray.is_initialized():
+            return
+        if self._executor is not None:
+            ray.kill(self._executor)
+            self._executor = None
+        _end_session(owns_ray=self._owns_ray)
+
+    def __enter__(self) -> ServingApp:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def start_serving(config: ServingConfig) -> ServingApp:
+    """Start the application and wait until a champion serves.
+
+    Raises
+    ------
+    ModelError
+        ``NO_CHAMPION`` if there is nothing to serve; Ray is not even started then.
+    ServingError
+        If it does not come up, or the champion cannot be loaded; ``fields`` carry the refusal.
+    """
+    find_champion(TrackingStore(config.home), config.model_name, config.alias)
+    port = config.port or free_port(config.host)
+    owns_ray = _start_ray(config.num_cpus)
+    try:
+        _start_http(config, port)
+        serve.run(_application(config), name=APP_NAME, route_prefix="/", logging_config=_logging())
+        predictor = serve.get_deployment_handle("Predictor", app_name=APP_NAME)
+        app = ServingApp(f"http://{config.host}:{port}", predictor, owns_ray=owns_ray)
+        _wait_until_ready(app, config.ready_timeout_s)
+    except BaseException as error:
+        _end_session(owns_ray=owns_ray)
+        if isinstance(error, RuntimeError):
+            raise ServingError(f"the serving application did not start: {error}") from error
+        raise
+    return app
+
+
+def _end_session(*, owns_ray: bool) -> None:
+    if owns_ray:
+        # no replica holds state, so ending the session ends them all, quicker and without complaints
+        ray.shutdown()
+    else:
+        serve.shutdown()
+
+
+def free_port(host: str) -> int:
+    """Return a port nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _start_ray(num_cpus: int) -> bool:
+    """Start a local Ray session unless this process has one; return whether we did."""
+    if ray.is_initialized():
+        return False
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    ray.init(
+        address="local",
+        namespace=NAMESPACE,
+        num_cpus=num_cpus,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=128 * 1024 * 1024,
+    )
+    return True
+
+
+def _start_http(config: ServingConfig, port: int) -> None:
+    serve.start(
+        proxy_location="HeadOnly",
+        http_options={"host": config.host, "port": port, "request_timeout_s": config.timeout_s},
+        logging_config=_logging(),
+    )
+
+
+def _application(config: ServingConfig) -> serve.Application:
+    predictor = _deployment(Predictor, cpus=0.25).bind(
+        str(config.home.resolve()), config.model_name, config.alias, config.poll_s
+    )
+    scorer = _deployment(ScoringService, cpus=0.25).bind()
+    gateway = _deployment(serve.ingress()(Gateway), cpus=0.25)
+    return gateway.bind(predictor, scorer, config.timeout_s, version("omniarb"))
+
+
+def _deployment(kind: type, cpus: float) -> serve.Deployment:
+    """Return a deployment with every limit written out; Serve's defaults suit no block clock."""
+    make = serve.deployment(
+        name=kind.__name__,
+        num_replicas=1,
+        max_ongoing_requests=64,
+        max_queued_requests=256,
+        backpressure_config={"status_code": 503, "retry_after_s": 1},
+        health_check_period_s=2.0,
+        health_check_timeout_s=10.0,
+        graceful_shutdown_wait_loop_s=0.1,
+        graceful_shutdown_timeout_s=2.0,
+        max_surge_percent=100,
+        ray_actor_options={"num_cpus": cpus},
+    )
+    return make(kind)
+
+
+def _logging() -> LoggingConfig:
+    return LoggingConfig(log_level="WARNING", enable_access_log=False)
+
+
+def _wait_until_ready(app: ServingApp, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    status = app.predictor_status()
+    while not status["ready"]:
+        refusal = status["refusal"] or {}
+        final = refusal.get("code") == Reason.MODEL_UNUSABLE
+        if final or time.monotonic() > deadline:
+            raise ServingError(f"no model serves: {refusal.get('message')}", reason=refusal.get("code"))
+        time.sleep(0.1)
+        status = app.predictor_status()

@@ -1,0 +1,322 @@
+"""Who may do what: every entry of the executor, from every side."""
+
+from typing import Any
+
+import pytest
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from chain.devnet.artifacts import load_artifact
+from chain.devnet.calldata import encode_arguments, encode_call
+from core.errors import DevnetError
+from execution.encode import HOP_TYPE
+
+ETHER = 10**18
+FEE_RECIPIENT = "0x" + "00" * 20  # block.coinbase of the chain in this process
+ROUTE = ("uniswap_v3/USDC/500", "uniswap_v2/USDC")
+FAKE = "0x" + "fa" * 20
+FAKE_2 = "0x" + "fb" * 20
+
+REFUSES_A_STRANGER = {
+    "execute": "NotOperator",
+    "pause": "NotOperator",
+    "unpause": "NotOwner",
+    "setOperator": "NotOwner",
+    "sweep": "NotOwner",
+    "sweepEther": "NotOwner",
+    "transferOwnership": "NotOwner",
+    "acceptOwnership": "NotPendingOwner",
+    "receiveFlashLoan": "UnexpectedCallback",
+    "uniswapV2Call": "UnexpectedCallback",
+    "uniswapV3SwapCallback": "UnexpectedCallback",
+}
+FOR_THE_OWNER_ONLY = [name for name, error in REFUSES_A_STRANGER.items() if error == "NotOwner"]
+EMPTY = {"uint256": 0, "int256": 0, "bool": True, "bytes": b"", "uint256[]": [], "address[]": []}
+
+
+def entries() -> dict[str, dict[str, Any]]:
+    abi = load_artifact("OmniArbExecutor").abi
+    return {
+        entry["name"]: entry
+        for entry in abi
+        if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
+    }
+
+
+def any_call(stage: Any, name: str) -> bytes:
+    if name == "execute":
+        return bytes(stage.calldata(*ROUTE))
+    types = [parameter["type"] for parameter in entries()[name]["inputs"]]
+    values = [stage.stranger if kind == "address" else EMPTY[kind] for kind in types]
+    if name == "receiveFlashLoan":
+        values[1] = values[2] = [0]
+    if name == "uniswapV2Call":
+        values[0] = stage.executor
+    return encode_call(f"{name}({','.join(types)})", *values)
+
+
+def puppet(*calls: tuple[str, bytes], returns: bytes = b"") -> bytes:
+    """Code of a contract that, however it is called, makes these calls and returns these bytes."""
+    size = 43 * len(calls) + 13
+    blobs, body = b"", b""
+    push = lambda value: b"\x61" + value.to_bytes(2, "big")  # noqa: E731
+    for target, data in calls:
+        body += push(len(data)) + push(size + 8 + len(blobs)) + b"\x5f\x39"  # copy the calldata to memory
+        body += b"\x5f\x5f" + push(len(data)) + b"\x5f\x5f\x73" + bytes.fromhex(target[2:]) + b"\x5a\xf1"
+        body += b"\x15" + push(size) + b"\x57"  # if it failed, fail with its reason
+        blobs += data
+    body += push(len(returns)) + push(size + 8 + len(blobs)) + b"\x5f\x39" + push(len(returns)) + b"\x5f\xf3"
+    return body + b"\x5b\x3d\x5f\x5f\x3e\x3d\x5f\xfd" + blobs + returns
+
+
+def debt(token: str, amount: int, first: int, hops: list[tuple[int, bytes, str, int]]) -> bytes:
+    return encode([f"(address,uint256,uint256,{HOP_TYPE}[])"], [(token, amount, first, hops)])
+
+
+def word(address: str) -> bytes:
+    return bytes(12) + bytes.fromhex(address[2:])
+
+
+def execute(stage: Any, amount_in: int, *hops: tuple[int, bytes, str, int], bid: int = 0) -> bytes:
+    """Encode a route over contracts that are no pools of the world, funded by the first of them."""
+    route = (stage.weth, amount_in, 0, bid, stage.backend.number + 1, 1, list(hops))
+    signature = f"execute((address,uint256,uint256,uint256,uint256,uint8,{HOP_TYPE}[]))"
+    return encode_call(signature, route)
+
+
+def callback_v3(amount0: int, amount1: int, data: bytes) -> bytes:
+    return encode_call("uniswapV3SwapCallback(int256,int256,bytes)", amount0, amount1, data)
+
+
+def test_every_entry_is_in_the_table() -> None:
+    assert set(entries()) == set(REFUSES_A_STRANGER)
+
+
+@pytest.mark.parametrize("name", REFUSES_A_STRANGER)
+def test_a_stranger_is_refused_at_every_entry(stage: Any, name: str) -> None:
+    stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
+    reason = stage.reason(stage.stranger, any_call(stage, name))
+    expected = f"(caller={stage.stranger})"
+    assert reason == REFUSES_A_STRANGER[name] + expected
+
+
+@pytest.mark.parametrize("name", FOR_THE_OWNER_ONLY)
+def test_an_operator_is_refused_where_only_the_owner_may(stage: Any, name: str) -> None:
+    stage.give("WETH", ETHER)
+    assert stage.reason(stage.operator, any_call(stage, name)) == f"NotOwner(caller={stage.operator})"
+
+
+@pytest.mark.parametrize("name", ["receiveFlashLoan", "uniswapV2Call", "uniswapV3SwapCallback"])
+@pytest.mark.parametrize("who", ["owner", "operator"])
+def test_not_even_the_owner_may_play_a_pool(stage: Any, name: str, who: str) -> None:
+    sender = getattr(stage, who)
+    assert stage.reason(sender, any_call(stage, name)) == f"UnexpectedCallback(caller={sender})"
+
+
+def test_a_stranger_cannot_make_a_real_pool_call_back(stage: Any) -> None:
+    stage.give("WETH", ETHER)
+    pair = stage.pool("uniswap_v2/USDC").address
+    data = debt(stage.weth, ETHER, 0, [])
+    swap = encode_call("swap(uint256,uint256,address,bytes)", 1, 0, stage.executor, data)
+    assert stage.reason(stage.stranger, swap, to=pair) == f"UnexpectedCallback(caller={pair})"
+
+
+def test_a_stranger_cannot_make_the_vault_lend_to_us(stage: Any) -> None:
+    loan = encode_call(
+        "flashLoan(address,address[],uint256[],bytes)",
+        stage.executor,
+        [stage.weth],
+        [ETHER],
+        debt(stage.weth, ETHER, 0, []),
+    )
+    vault = stage.world.vault
+    assert stage.reason(stage.stranger, loan, to=vault) == f"UnexpectedCallback(caller={vault})"
+
+
+def test_the_operator_stops_and_only_the_owner_starts_again(stage: Any) -> None:
+    stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
+    stage.give("WETH", ETHER)
+    assert stage.send(stage.operator, encode_call("pause()")).ok
+    for sender in (stage.operator, stage.owner):
+        assert stage.reason(sender, stage.calldata(*ROUTE)) == "ExecutionPaused()"
+    assert stage.send(stage.owner, encode_call("sweep(address,uint256)", stage.weth, ETHER)).ok
+    assert not stage.send(stage.operator, encode_call("unpause()")).ok
+    assert stage.send(stage.owner, encode_call("unpause()")).ok
+    assert stage.send(stage.operator, stage.calldata(*ROUTE)).ok
+
+
+def test_a_dismissed_operator_is_a_stranger(stage: Any) -> None:
+    stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
+    dismiss = encode_call("setOperator(address,bool)", stage.operator, False)
+    assert stage.send(stage.owner, dismiss).ok
+    assert stage.reason(stage.operator, stage.calldata(*ROUTE)) == f"NotOperator(caller={stage.operator})"
+    assert stage.send(stage.owner, stage.calldata(*ROUTE)).ok
+
+
+def test_sweeping_pays_the_owner_and_nobody_else(stage: Any) -> None:
+    stage.give("WETH", 3 * ETHER)
+    stage.give("USDC", 7)
+    stage.backend.set_balance(stage.executor, 11)
+    ether, weth, usdc = (
+        stage.backend.get_balance(stage.owner),
+        stage.held("WETH", stage.owner),
+        stage.held("USDC", stage.owner),
+    )
+    for call in (
+        encode_call("sweep(address,uint256)", stage.weth, 2 * ETHER),
+        encode_call("sweep(address,uint256)", stage.world.tokens["USDC"].address, 7),
+        encode_call("sweepEther(uint256)", 11),
+    ):
+        assert stage.send(stage.owner, call).ok
+    assert stage.backend.get_balance(stage.owner) - ether == 11
+    assert stage.held("WETH", stage.owner) - weth == 2 * ETHER
+    assert stage.held("USDC", stage.owner) - usdc == 7
+    assert (stage.held("WETH"), stage.held("USDC")) == (ETHER, 0)
+
+
+def test_sweeping_what_is_not_there_reverts(stage: Any) -> None:
+    nobody = "0x" + "77" * 20
+    sweep = "sweep(address,uint256)"
+    assert (
+        stage.reason(stage.owner, encode_call(sweep, stage.weth, 1)) == f"TransferFailed(token={stage.weth})"
+    )
+    assert stage.reason(stage.owner, encode_call(sweep, nobody, 1)) == f"TransferFailed(token={nobody})"
+    too_much = encode_call("sweepEther(uint256)", 1)
+    assert stage.reason(stage.owner, too_much) == f"EtherTransferFailed(to={stage.owner})"
+
+
+def test_ownership_moves_only_when_the_new_owner_accepts(stage: Any) -> None:
+    new = stage.stranger
+    accept = encode_call("acceptOwnership()")
+    assert stage.send(stage.owner, encode_call("transferOwnership(address)", new)).ok
+    assert stage.read("address", "owner()") == (stage.owner,)
+    assert stage.reason(stage.operator, accept) == f"NotPendingOwner(caller={stage.operator})"
+    assert stage.send(new, accept).ok
+    assert stage.read("address", "owner()") == (new,)
+    assert stage.reason(stage.owner, encode_call("unpause()")) == f"NotOwner(caller={stage.owner})"
+    assert not stage.send(new, accept).ok
+
+
+def test_an_offer_of_ownership_can_be_withdrawn(stage: Any) -> None:
+    for account in (stage.stranger, "0x" + "00" * 20):
+        assert stage.send(stage.owner, encode_call("transferOwnership(address)", account)).ok
+    assert not stage.send(stage.stranger, encode_call("acceptOwnership()")).ok
+
+
+def test_ether_comes_from_weth_only(stage: Any) -> None:
+    assert not stage.backend.send(stage.stranger, stage.executor, value=1).ok
+    assert stage.reason(stage.stranger, b"") == f"EtherOnlyFromWeth(sender={stage.stranger})"
+
+
+def test_a_bid_needs_weth_as_the_start_token(stage: Any) -> None:
+    usdc = stage.world.tokens["USDC"].address
+    route = (usdc, 1, 0, 1, stage.backend.number + 1, 1, [(0, word(FAKE), usdc, 0)])
+    data = encode_call(f"execute((address,uint256,uint256,uint256,uint256,uint8,{HOP_TYPE}[]))", route)
+    assert stage.reason(stage.operator, data) == f"BidNeedsWeth(token={usdc})"
+
+
+def test_a_route_must_come_back_to_its_start(stage: Any) -> None:
+    usdc = stage.world.tokens["USDC"].address
+    data = execute(stage, 1, (1, word(FAKE), usdc, 0))
+    assert stage.reason(stage.operator, data) == f"CycleNotClosed(start={stage.weth}, end={usdc})"
+
+
+def test_a_pool_of_the_vault_cannot_fund_a_route(stage: Any) -> None:
+    data = execute(stage, 1, (2, word(FAKE), stage.weth, 0))
+    assert stage.reason(stage.operator, data) == "FirstHopCannotFund()"
+
+
+def test_a_promised_pool_cannot_change_the_debt(stage: Any) -> None:
+    stage.give("WETH", 5 * ETHER)
+    forged = callback_v3(5 * ETHER, -1, debt(stage.weth, 5 * ETHER, 0, []))
+    stage.backend.set_code(FAKE, puppet((stage.executor, forged)))
+    data = execute(stage, 1, (1, word(FAKE), stage.weth, 0))
+    assert stage.reason(stage.operator, data) == f"UnexpectedCallback(caller={FAKE})"
+
+
+def test_a_promised_pool_cannot_ask_for_more(stage: Any) -> None:
+    stage.give("WETH", 5 * ETHER)
+    hop = (1, word(FAKE), stage.weth, 0)
+    greedy = callback_v3(5 * ETHER, -6 * ETHER, debt(stage.weth, 1, 1, [hop]))
+    stage.backend.set_code(FAKE, puppet((stage.executor, greedy)))
+    reason = stage.reason(stage.operator, execute(stage, 1, hop))
+    assert reason == f"PartialFill(wanted=1, taken={5 * ETHER})"
+
+
+def test_a_promised_pool_is_paid_once(stage: Any) -> None:
+    stage.give("WETH", 5 * ETHER)
+    hop = (1, word(FAKE), stage.weth, 0)
+    callback = callback_v3(ETHER, -2 * ETHER, debt(stage.weth, ETHER, 1, [hop]))
+    stage.backend.set_code(FAKE, puppet((stage.executor, callback), (stage.executor, callback)))
+    assert stage.reason(stage.operator, execute(stage, ETHER, hop)) == f"UnexpectedCallback(caller={FAKE})"
+
+
+def test_another_contract_cannot_use_the_promise(stage: Any) -> None:
+    stage.give("WETH", 5 * ETHER)
+    hop = (1, word(FAKE), stage.weth, 0)
+    callback = callback_v3(ETHER, -2 * ETHER, debt(stage.weth, ETHER, 1, [hop]))
+    stage.backend.set_code(FAKE_2, puppet((stage.executor, callback)))
+    stage.backend.set_code(FAKE, puppet((FAKE_2, b"")))
+    assert stage.reason(stage.operator, execute(stage, ETHER, hop)) == f"UnexpectedCallback(caller={FAKE_2})"
+
+
+def test_a_pool_that_never_calls_back_fails_the_route(stage: Any) -> None:
+    stage.backend.set_code(FAKE, puppet(returns=bytes(64)))
+    data = execute(stage, 1, (1, word(FAKE), stage.weth, 0))
+    assert stage.reason(stage.operator, data) == "CallbackMissing()"
+
+
+def test_the_fee_recipient_cannot_come_back_in(stage: Any) -> None:
+    stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
+    assert stage.send(stage.owner, encode_call("setOperator(address,bool)", FEE_RECIPIENT, True)).ok
+    for call in (
+        stage.calldata(*ROUTE, target_block=stage.backend.number + 1),
+        callback_v3(1, -1, debt(stage.weth, 1, 0, [])),
+    ):
+        stage.backend.set_code(FEE_RECIPIENT, puppet((stage.executor, call)))
+        again = stage.calldata(*ROUTE, bid=1)
+        assert stage.reason(stage.operator, again) == f"EtherTransferFailed(to={FEE_RECIPIENT})"
+    stage.backend.set_code(FEE_RECIPIENT, puppet())
+    assert stage.send(stage.operator, stage.calldata(*ROUTE, bid=1)).ok
+
+
+def test_one_transaction_may_hold_two_routes(stage: Any) -> None:
+    stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
+    assert stage.send(stage.owner, encode_call("setOperator(address,bool)", FAKE, True)).ok
+    route = stage.calldata(*ROUTE)
+    stage.backend.set_code(FAKE, puppet((stage.executor, route), (stage.executor, route)))
+    with stage.undone():
+        assert stage.send(stage.operator, route).ok
+        once = stage.held()
+    assert stage.send(stage.stranger, b"", to=FAKE).ok
+    assert once < stage.held() < 2 * once
+
+
+def test_a_stolen_operator_key_cannot_take_what_is_held(stage: Any) -> None:
+    """Two pools of the thief: the first claims to have paid tokens, the second asks to be paid them."""
+    usdc, loot = stage.world.tokens["USDC"].address, 9 * 10**6
+    stage.give("USDC", loot)
+    stage.give("WETH", ETHER)
+    stage.give("WETH", ETHER, FAKE_2)
+    hops = [(1, word(FAKE), usdc, 0), (1, word(FAKE_2), stage.weth, 0)]
+    claim = callback_v3(1, -loot, debt(stage.weth, 1, 1, hops))
+    ask = callback_v3(loot, -1, debt(usdc, loot, 0, []))
+    # weth > usdc, so the first pool answers (usdc out, weth in), the second (usdc in, weth out)
+    first = encode(["int256", "int256"], [-loot, 1])
+    second = encode(["int256", "int256"], [loot, -2])
+    keep_balance = (stage.weth, encode_call("transfer(address,uint256)", stage.executor, 2))
+    stage.backend.set_code(FAKE, puppet((stage.executor, claim), returns=first))
+    stage.backend.set_code(FAKE_2, puppet((stage.executor, ask), keep_balance, returns=second))
+    data = execute(stage, 1, *hops)
+    assert stage.reason(stage.operator, data) == f"BalanceDropped(token={usdc}, balance=0, required={loot})"
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_the_constructor_refuses_a_zero_address(stage: Any, missing: int) -> None:
+    arguments = [stage.weth, stage.world.vault, stage.owner, stage.operator]
+    arguments[missing] = "0x" + "00" * 20
+    code = load_artifact("OmniArbExecutor").bytecode
+    with pytest.raises(DevnetError, match=keccak(text="ZeroAddress()")[:4].hex()):
+        stage.backend.deploy(
+            stage.owner, code + encode_arguments("address,address,address,address", *arguments)
+        )

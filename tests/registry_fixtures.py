@@ -1,0 +1,105 @@
+"""A tracking store with a study in it, and models small enough to register in a test.
+
+Take them into a conftest by importing the names.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.seams import ManualClock
+from features.feature import FeatureRow
+from features.schema import FeatureSchema
+from models.baselines import ExactFormula, Persistence
+from models.conformal import AdaptiveConformal
+from models.evaluation import ModelScore, Series, Study
+from models.forecaster import Forecaster, Window
+from models.promotion import PromotionOutcome, promote
+from models.snapshot import Snapshot
+from models.tracking import Provenance, TrackingStore, log_study
+
+WINDOW = 4
+SCHEMA = FeatureSchema(("base_fee_gwei", "gas_used_ratio"))
+NOW_NS = 1_700_000_000_000_000_000
+PROVENANCE = Provenance("devnet-7", "ab" * 32, SCHEMA.digest, "unknown", {"window": WINDOW, "seed": 7})
+
+
+def window(first_fee: float = 20.0) -> Window:
+    """Return a window of rows whose base fee rises by one gwei a block."""
+    return tuple(
+        FeatureRow(place, 12 * place, 0, SCHEMA.names, (first_fee + place, 0.5)) for place in range(WINDOW)
+    )
+
+
+def snapshot(name: str = "persistence") -> Snapshot:
+    """Return a snapshot of a baseline under test; any other name is served by persistence."""
+    forecaster: Forecaster = ExactFormula() if name == "exact_formula" else Persistence()
+    conformal = AdaptiveConformal(0.9)
+    for label in np.linspace(19.0, 21.0, 60):
+        conformal.update(20.0, *conformal.interval(20.0), float(label))
+    return Snapshot(
+        forecaster=forecaster,
+        conformal=conformal,
+        schema=SCHEMA,
+        window=WINDOW,
+        target="base_fee_gwei",
+        horizon_blocks=2,
+        state_block=99,
+    )
+
+
+def study(errors: dict[str, float], count: int = 1000) -> Study:
+    """Return a study in which each model is off by its constant error, alternating in sign.
+
+    ``persistence`` and ``exact_formula`` are the baselines and need an error each.
+    """
+    truth = 20 + np.sin(np.arange(count) / 50)
+    sign = np.where(np.arange(count) % 2, 1.0, -1.0)
+    best = min(errors["persistence"], errors["exact_formula"])
+    series, scores = {}, []
+    for name, error in sorted(errors.items(), key=lambda item: item[1]):
+        guess = truth + error * sign
+        series[name] = Series(np.arange(count) + 100, truth, guess, guess - 1.0, guess + 1.0)
+        baseline = name in ("persistence", "exact_formula")
+        covered = 1.0 if error <= 1 else 0.0
+        scores.append(ModelScore(name, baseline, count, error, error, 1 - error / best, covered, 2.0))
+    scores.sort(key=lambda score: score.baseline)
+    return Study("base_fee_gwei", 2, 0.9, tuple(scores), series)
+
+
+WINS = {"lstm": 0.4, "snarimax": 0.6, "persistence": 0.5, "exact_formula": 0.8}
+LOSES = {"lstm": 0.7, "snarimax": 0.9, "persistence": 0.5, "exact_formula": 0.8}
+
+
+@pytest.fixture(scope="session")
+def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build one tracking database for the session: its first touch takes seconds."""
+    home = tmp_path_factory.mktemp("mlruns")
+    TrackingStore(home).client().search_experiments()
+    return home
+
+
+@pytest.fixture
+def store(migrated_home: Path, tmp_path: Path) -> TrackingStore:
+    """Return an empty store of the test's own."""
+    home = tmp_path / "mlruns"
+    shutil.copytree(migrated_home, home)
+    return TrackingStore(home)
+
+
+@pytest.fixture
+def register(store: TrackingStore) -> Callable[..., PromotionOutcome]:
+    """Return a function that logs a study with these errors and promotes from it."""
+
+    def run(errors: dict[str, float] = WINS) -> PromotionOutcome:
+        clock = ManualClock(NOW_NS)
+        result = study(errors)
+        logged = log_study(store, result, PROVENANCE, clock=clock)
+        return promote(store, result, logged, snapshot, example=window(), clock=clock)
+
+    return run
