@@ -142,7 +142,13 @@ def markdown(results: Sequence[Result]) -> str:
         "machine named; ratios travel. A row with nothing under *reach* is reported only.",
     ]
     for result in results:
-        lines += ["", f"## {result.name}", "", f"{result.machine}; commit {result.commit}; {result.measured_at}.", ""]
+        lines += [
+            "",
+            f"## {result.name}",
+            "",
+            f"{result.machine}; commit {result.commit}; {result.measured_at}.",
+            "",
+        ]
         lines += ["| what | value | unit | reach | ok | against |", "|---|---:|---|---|---|---|"]
         for row in result.rows:
             verdict = {True: "yes", False: "**no**", None: ""}[row.ok]

@@ -45,7 +45,9 @@ def _say(text: str) -> None:
 
 def _show(result: Result) -> None:
     table = Table(
-        title=f"{result.name}  ({result.machine}; commit {result.commit})", title_justify="left", pad_edge=False
+        title=f"{result.name}  ({result.machine}; commit {result.commit})",
+        title_justify="left",
+        pad_edge=False,
     )
     table.add_column("what")
     table.add_column("value", justify="right")

@@ -77,14 +77,16 @@ def devnet(
 
     Prints one JSON line with its URLs and contracts, then mines. It stays up until it is stopped.
     """
-    from cli.devnet import run_devnet
+    from cli.devnet import DevnetOptions, run_devnet
 
     with one_line_errors():
-        run_devnet(seed=seed, blocks=blocks, realtime=realtime, record=record, wait_for=wait_for, keys=keys)
+        run_devnet(DevnetOptions(seed, blocks, realtime, record, wait_for, keys))
 
 
 @app.command(epilog="Example: omniarb config development --json")
-def config(name: Annotated[str, typer.Argument(help="A name in configs/ or a path.")], as_json: Json = False) -> None:
+def config(
+    name: Annotated[str, typer.Argument(help="A name in configs/ or a path.")], as_json: Json = False
+) -> None:
     """Check a configuration file and show what is in force (secrets never)."""
     from cli.config import show_config
 
@@ -96,7 +98,9 @@ def config(name: Annotated[str, typer.Argument(help="A name in configs/ or a pat
 def bench(
     name: Annotated[str, typer.Argument(help="A benchmark's name, or all.")],
     as_json: Json = False,
-    write: Annotated[Path | None, typer.Option("--write", help="Also write the page of figures here.")] = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Also write the page of figures here.")
+    ] = None,
 ) -> None:
     """Measure published figures; exit code 1 when one falls short of its reach."""
     from cli.bench import run_bench

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pipeline.world import WRAPPED_NATIVE
+
 from cli.output import print_json
 from cli.screen import Screen
 from core.errors import InputError
@@ -12,7 +14,6 @@ from market.history import load_day
 from market.recorded import Recorded
 from market.tape import TapeReader
 from pipeline.replay import Replay, replay
-from pipeline.world import WRAPPED_NATIVE
 
 DATA_VARIABLE = "OMNIARB_DATA"
 
@@ -28,7 +29,9 @@ def data_root() -> Path | None:
     named = os.environ.get(DATA_VARIABLE)
     if named:
         if not Path(named).is_dir():
-            raise InputError(f"{DATA_VARIABLE} is '{named}', which is no folder; correct or unset it", path=named)
+            raise InputError(
+                f"{DATA_VARIABLE} is '{named}', which is no folder; correct or unset it", path=named
+            )
         return Path(named)
     return Path("data") if Path("data").is_dir() else None
 

@@ -48,7 +48,9 @@ class Reason(StrEnum):
     # simulation
     SIMULATION_REVERTED = "simulation_reverted"
     SIMULATORS_DISAGREE = "simulators_disagree"
+    QUOTE_DIFFERS = "quote_differs"
     # relay and builder
+    RELAYS_REFUSED = "relays_refused"
     BAD_SIGNATURE = "bad_signature"
     BLOCK_PASSED = "block_passed"
     BUNDLE_REVERTS = "bundle_reverts"

@@ -98,7 +98,7 @@ class Randomness:
 
 @dataclass(slots=True)
 class Ids:
-    """Short ids that repeat with the seed: ``decision-000001``, ``bundle-000001`` …
+    """Short ids that repeat with the seed: ``decision-000001``, ``bundle-000001`` and so on.
 
     Examples
     --------

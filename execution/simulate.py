@@ -32,7 +32,7 @@ Abi = Sequence[Mapping[str, Any]]
 _SPEC = "CANCUN"  # the newest hardfork that this pyrevm executes correctly
 _BALANCE_OF = bytes.fromhex("70a08231")
 _READ_GAS = 1_000_000
-_OUTPUT = re.compile(r"output: 0x([0-9a-f]*)")
+_REVERTED = re.compile(r"^Revert .*output: 0x([0-9a-f]*)")
 _TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 _ETHER_LOG_ADDRESS = "0x" + "ee" * 20
 """Where ``eth_simulateV1`` reports moves of ether, as if ether were a token."""
@@ -81,9 +81,9 @@ class PyrevmSimulator:
         Raises
         ------
         SimulationError
-            If the token's balance cannot be read.
+            If the transaction may not even start, or the token's balance cannot be read.
         """
-        plan, target, evm = attempt.plan, attempt.target, self._evm
+        target, evm = attempt.target, self._evm
         evm.set_block_env(
             pyrevm.BlockEnv(
                 number=target.number,
@@ -93,19 +93,19 @@ class PyrevmSimulator:
                 prevrandao=bytes(32),
             )
         )
-        tokens_before = self._read_balance(attempt)
+        wei_before = evm.get_balance(target.fee_recipient)
         checkpoint = evm.snapshot()
         try:
-            wei_before = evm.get_balance(target.fee_recipient)
             reason = self._execute(attempt)
             gas_used = self._gas_used()
             if reason is not None:
                 return Simulation(False, gas_used, 0, 0, reason, "pyrevm")
-            profit = self._read_balance(attempt) - tokens_before
+            tokens_after = self._read_balance(attempt)
             payment = evm.get_balance(target.fee_recipient) - wei_before
-            return Simulation(True, gas_used, profit, payment, "", "pyrevm")
         finally:
             evm.revert(checkpoint)
+        profit = tokens_after - self._read_balance(attempt)
+        return Simulation(True, gas_used, profit, payment, "", "pyrevm")
 
     def _execute(self, attempt: Attempt) -> str | None:
         """Run the call and return why it reverted, or ``None``."""
@@ -113,10 +113,15 @@ class PyrevmSimulator:
         try:
             self._evm.message_call(attempt.sender, plan.executor, plan.calldata, gas=plan.gas_limit)
         except RuntimeError as error:
-            output = _OUTPUT.search(str(error))
-            if output is None:
-                return str(error)
-            return decode_revert(bytes.fromhex(output[1]), self._abi)
+            text = str(error)
+            if output := _REVERTED.search(text):
+                return decode_revert(bytes.fromhex(output[1]), self._abi)
+            if text.startswith("Halt"):
+                return text
+            raise SimulationError(
+                f"the transaction may not start: {text}; look at its sender and gas limit",
+                sender=attempt.sender,
+            ) from error
         return None
 
     def _gas_used(self) -> int:

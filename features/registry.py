@@ -7,11 +7,12 @@ reads the rows of a local chain.
 from __future__ import annotations
 
 from features.feature import Feature
-from features.groups import cex, competition, flow, gaps, gas
+from features.groups import calendar, cex, competition, flow, gaps, gas
 from features.schema import FeatureSchema
 
 FEATURES: tuple[Feature, ...] = (
     *gas.FEATURES,
+    *calendar.FEATURES,
     *competition.FEATURES,
     *gaps.FEATURES,
     *flow.FEATURES,

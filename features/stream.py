@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from chain.blocks import Address, Block
 from core.errors import MarketError
 from features.feature import FeatureRow
+from features.groups.calendar import CalendarGroup
 from features.groups.cex import CexGroup
 from features.groups.competition import CompetitionGroup
 from features.groups.flow import FlowGroup
@@ -54,6 +55,7 @@ class FeatureStream:
         # in the registry's order
         self._groups: tuple[Group, ...] = (
             GasGroup(),
+            CalendarGroup(),
             CompetitionGroup(),
             GapGroup(),
             FlowGroup(tokens),

@@ -28,7 +28,7 @@ from market.pools.uniswap_v3 import NOTHING_KNOWN, UniswapV3Pool
 from market.recorded import Recorded
 from market.tokens import Token
 
-__all__ = ["HISTORY_SPECS", "HISTORY_TOKENS", "Recorded", "load_day", "read_logs"]
+__all__ = ["HISTORY_SPECS", "HISTORY_TOKENS", "Recorded", "load_before", "load_day", "read_logs"]
 
 _USDC = Token("0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", "USDC", 6)
 _WETH = Token("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2", "WETH", 18)
@@ -120,6 +120,40 @@ def load_day(data_root: Path | str, day: str = "2024-01-05") -> Recorded:
         block_count=len(rows) - 1,
         open_blocks=partial(_blocks, rows, dict(grouped), candles),
         source=f"recorded mainnet {day}",
+    )
+
+
+def load_before(data_root: Path | str, first: int) -> Recorded:
+    """Load the blocks recorded before height ``first``: headers, bids and candles, no pools.
+
+    They are warm-up history. Nothing in them is younger than the block before ``first``.
+
+    Parameters
+    ----------
+    data_root
+        Folder that holds the recorded files.
+    first
+        Height of the first block that is *not* wanted.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or not what it should be, or a block between is missing.
+    """
+    root = Path(data_root)
+    earliest = [int(file.stem.split("_")[2]) for file in root.glob("mevboost_blocks_*.parquet")]
+    earliest = [height for height in earliest if height < first - 1]
+    if not earliest:
+        raise InputError(f"no block rows before block {first} in {root}; fetch them", path=str(root))
+    # the very first row only gives the parent hash of the second
+    rows = _read_blocks(root, min(earliest) + 1, first - 1)
+    return Recorded(
+        specs=(),
+        tokens={},
+        pools=(),
+        block_count=len(rows) - 1,
+        open_blocks=partial(_blocks, rows, {}, _read_candles(root)),
+        source=f"recorded mainnet blocks before {first}",
     )
 
 

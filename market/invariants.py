@@ -69,6 +69,4 @@ def check_swap(before: Pool, event: Event) -> SwapCheck | Refusal:
         return SwapCheck(True, walk.crossed, "")
     if not certain:
         return Refusal(Reason.NOT_CHECKABLE, "the swap may have crossed ticks that are not known")
-    return SwapCheck(
-        False, 0, f"no swap ends at price, liquidity and tick {state} with these amounts"
-    )
+    return SwapCheck(False, 0, f"no swap ends at price, liquidity and tick {state} with these amounts")

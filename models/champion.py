@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mlflow.artifacts import download_artifacts
@@ -58,8 +59,8 @@ def find_champion(store: TrackingStore, name: str, alias: str = CHAMPION) -> str
     version = alias_version(store.client(), name, alias) if store.exists else None
     if version is None:
         raise ModelError(
-            f"no model serves as {name}@{alias}; run `omniarb run` to train and promote one, or set the alias "
-            "in MLflow",
+            f"no model serves as {name}@{alias}; train and promote one with `omniarb run`, "
+            "or set the alias in MLflow",
             reason=Reason.NO_CHAMPION,
             name=name,
             alias=alias,
@@ -93,7 +94,8 @@ def load_version(store: TrackingStore, name: str, version: str) -> Champion:
     uri = client.get_model_version_download_uri(name, version)
     try:
         folder = Path(download_artifacts(artifact_uri=uri, tracking_uri=store.uri))
-        loaded = load_model(str(folder), suppress_warnings=True).unwrap_python_model()
+        served: Any = load_model(str(folder), suppress_warnings=True)
+        loaded = served.unwrap_python_model()
         example = Model.load(str(folder)).load_input_example(str(folder))
     except Exception as error:  # a version is somebody's code: whatever it raises, it does not load
         raise _broken(name, version, f"does not load ({type(error).__name__}: {error})") from error

@@ -1,22 +1,254 @@
-"""skeleton"""
+"""Test, then train: forecast every block, learn only from labels that have really arrived."""
+
 from __future__ import annotations
+
+from collections import deque
 from collections.abc import Sequence
-from typing import Any
+
+from core.errors import ModelError
 from features.feature import FeatureRow
 from features.schema import FeatureSchema
-from models.evaluation import Study
-from models.forecaster import Forecast, Forecaster
-from models.snapshot import Snapshot
+from market.state import JOURNAL_DEPTH
+from models.conformal import AdaptiveConformal
+from models.evaluation import Study, make_study
+from models.forecaster import Forecast, Forecaster, Window
+from models.labels import DelayedLabels, Issued
+from models.snapshot import Snapshot, rebuild
+
+REHEARSED = 1000
+"""Last rows of warm-up history that are forecast as if live, so that intervals start calibrated."""
+
 
 class PrequentialLearner:
-    """baselines are Forecasters too (models.baselines); both get a conformal interval."""
-    def __init__(self, forecasters: Sequence[Forecaster], baselines: Sequence[Forecaster], schema: FeatureSchema, *,
-                 horizon: int = 2, target: str = "base_fee_gwei", nominal: float = 0.9, window: int = 32) -> None: ...
+    """Runs models and baselines side by side over a stream of rows.
+
+    On each block it first takes in the label that this block makes known: the forecasts about
+    it are judged as they were served, then the models learn from the very windows they had
+    forecast on. Only then are new forecasts made.
+
+    Parameters
+    ----------
+    forecasters
+        Models.
+    baselines
+        Cheap forecasts beside them; ``persistence`` must be among them.
+    schema
+        Columns of the windows that are served later.
+    horizon
+        Blocks ahead.
+    target
+        Name of what is forecast, with its unit.
+    nominal
+        Coverage the intervals aim at.
+    window
+        Rows in a window.
+
+    Raises
+    ------
+    ModelError
+        If two have one name, or there is no persistence.
+    """
+
+    def __init__(
+        self,
+        forecasters: Sequence[Forecaster],
+        baselines: Sequence[Forecaster],
+        schema: FeatureSchema,
+        *,
+        horizon: int = 2,
+        target: str = "base_fee_gwei",
+        nominal: float = 0.9,
+        window: int = 16,
+    ) -> None:
+        self._all = (*forecasters, *baselines)
+        names = [one.name for one in self._all]
+        self._baselines = [one.name for one in baselines]
+        if len(set(names)) != len(names) or "persistence" not in self._baselines:
+            raise ModelError("models need different names, and persistence among the baselines", names=names)
+        if window < 1:
+            raise ModelError(f"a window holds at least one row, got {window}", window=window)
+        self._schema = schema
+        self._target = target
+        self._nominal = nominal
+        self._window = window
+        self._labels = DelayedLabels(horizon)
+        self._conformal = {name: AdaptiveConformal(nominal) for name in names}
+        self._rows: deque[FeatureRow] = deque(maxlen=window + JOURNAL_DEPTH)
+        self._released: deque[Issued] = deque(maxlen=JOURNAL_DEPTH)
+        self._judged: dict[str, list[tuple[float, ...]]] = {name: [] for name in names}
+        self._errors = dict.fromkeys(self._baselines, 0.0)
+
+    def warm_up(self, rows: Sequence[FeatureRow], truths: Sequence[float]) -> None:
+        """Train on history that ends before the first row to be judged.
+
+        Models that can be fitted in batches are fitted on all but the last ``REHEARSED`` rows;
+        those are then stepped through like live rows, without being judged.
+
+        Parameters
+        ----------
+        rows, truths
+            Consecutive rows and the target of each row's own block; the next row given to
+            :meth:`step` must be the block after them.
+
+        Raises
+        ------
+        ModelError
+            If rows were already seen, or rows and truths differ in number.
+        """
+        if self._rows:
+            raise ModelError("warm up before the first step; history cannot follow the present")
+        if len(rows) != len(truths):
+            raise ModelError(f"{len(rows)} rows need as many truths, got {len(truths)}")
+        horizon = self._labels.horizon
+        # a fitted row's label must not lie among the rehearsed ones
+        fitted = range(self._window, max(len(rows) - REHEARSED - horizon, 0) + 1)
+        windows: list[Window] = [tuple(rows[end - self._window : end]) for end in fitted]
+        labels = [truths[end - 1 + horizon] for end in fitted]
+        for one in self._all:
+            fit = getattr(one, "fit", None)
+            if fit is not None and windows:
+                fit(windows, labels)
+        start = max(len(rows) - REHEARSED, 0)
+        for row, truth in zip(rows[start:], truths[start:], strict=True):
+            self.step(row, truth, judged=False)
+
     def step(self, row: FeatureRow, truth: float, *, judged: bool = True) -> tuple[Forecast, ...]:
-        """truth = the target's value of row's own block (gwei). First learns from what this makes known, then
-        forecasts; one Forecast per forecaster then baseline, in order; () while the window warms up."""
-    def rollback(self, to_number: int) -> None: ...
-    def study(self) -> Study: ...
-    def snapshot(self, name: str) -> Snapshot: ...
-    def state(self) -> dict[str, Any]: ...
-    def restore(self, state: dict[str, Any]) -> None: ...
+        """Learn what this block makes known, then forecast.
+
+        Parameters
+        ----------
+        row
+            Features of the block that follows the last one.
+        truth
+            The target's value of that very block, in the target's unit.
+        judged
+            Whether the new forecasts count in the study.
+
+        Returns
+        -------
+        tuple of Forecast
+            One per model, then per baseline; empty while there are fewer rows than a window.
+
+        Raises
+        ------
+        ModelError
+            If the row is not of the next block.
+        """
+        if self._rows and row.block_number != self._rows[-1].block_number + 1:
+            raise ModelError(
+                f"row of block {row.block_number} does not follow block {self._rows[-1].block_number}; "
+                "roll back or give the rows between",
+                expected=self._rows[-1].block_number + 1,
+                got=row.block_number,
+            )
+        issued = self._labels.release(row.block_number)
+        if issued is not None:
+            self._learn(issued, truth)
+        self._rows.append(row)
+        if len(self._rows) < self._window:
+            return ()
+        window = tuple(self._rows)[-self._window :]
+        forecasts = self._forecast(window)
+        self._labels.add(Issued(window, forecasts, judged))
+        return forecasts
+
+    def rollback(self, to_number: int) -> None:
+        """Forget blocks above height ``to_number``.
+
+        Their rows, the forecasts issued on them and the judgements by them go; forecasts about
+        them that older blocks had issued wait again for the label of the new branch. A
+        gradient step already taken on an orphaned label stays taken.
+
+        Raises
+        ------
+        ModelError
+            If rows do not reach so far back; nothing has changed then.
+        """
+        if not self._rows or self._rows[-1].block_number <= to_number:
+            return
+        if self._rows[0].block_number > to_number:
+            raise ModelError(
+                f"cannot go back to block {to_number}: rows begin at {self._rows[0].block_number}",
+                to_number=to_number,
+            )
+        while self._rows[-1].block_number > to_number:
+            self._rows.pop()
+        self._labels.rollback(to_number)
+        while self._released and self._about(self._released[-1]) > to_number:
+            issued = self._released.pop()
+            if issued.issued_block <= to_number:
+                self._labels.add(issued)
+        for name, judgements in self._judged.items():
+            while judgements and judgements[-1][0] > to_number:
+                _, truth, value, *_ = judgements.pop()
+                if name in self._errors:
+                    self._errors[name] -= abs(truth - value)
+
+    def study(self) -> Study:
+        """Return the scores of everything judged so far."""
+        models = {name: rows for name, rows in self._judged.items() if name not in self._baselines}
+        baselines = {name: self._judged[name] for name in self._baselines}
+        return make_study(self._target, self._labels.horizon, self._nominal, models, baselines)
+
+    def snapshot(self, name: str) -> Snapshot:
+        """Return a copy of a model or baseline as it stands now; learning on does not change it.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model, or nothing was seen yet.
+        """
+        found = {one.name: one for one in self._all}
+        if name not in found or not self._rows:
+            raise ModelError(
+                f"no snapshot of {name!r}: there are {', '.join(found)}, and at least one row must be seen",
+                name=name,
+            )
+        conformal = AdaptiveConformal(self._nominal)
+        conformal.restore(self._conformal[name].state())
+        return Snapshot(
+            forecaster=rebuild(name, found[name].state()),
+            conformal=conformal,
+            schema=self._schema,
+            window=self._window,
+            target=self._target,
+            horizon_blocks=self._labels.horizon,
+            state_block=self._rows[-1].block_number,
+        )
+
+    def _about(self, issued: Issued) -> int:
+        return issued.issued_block + self._labels.horizon
+
+    def _learn(self, issued: Issued, label: float) -> None:
+        about = self._about(issued)
+        for one, forecast in zip(self._all, issued.forecasts, strict=True):
+            served = (forecast.value, forecast.lower, forecast.upper)
+            if issued.judged:
+                self._judged[one.name].append((about, label, *served))
+                if one.name in self._errors:
+                    self._errors[one.name] += abs(label - forecast.value)
+            self._conformal[one.name].update(*served, label)
+            one.learn_one(issued.window, label)
+        self._released.append(issued)
+
+    def _forecast(self, window: Window) -> tuple[Forecast, ...]:
+        values = {one.name: one.predict_one(window) for one in self._all}
+        best = min(self._baselines, key=lambda name: self._errors[name])
+        forecasts = []
+        for name, value in values.items():
+            lower, upper = self._conformal[name].interval(value)
+            forecasts.append(
+                Forecast(
+                    target=self._target,
+                    issued_block=window[-1].block_number,
+                    horizon_blocks=self._labels.horizon,
+                    value=value,
+                    lower=lower,
+                    upper=upper,
+                    nominal=self._nominal,
+                    model_version=name,
+                    baseline=best,
+                    baseline_value=values[best],
+                )
+            )
+        return tuple(forecasts)

@@ -9,6 +9,7 @@ installed; the version's ``code_version`` tag says which commit wrote it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import mlflow.models
 import numpy as np
@@ -31,8 +32,13 @@ class ServedForecaster(PythonModel):
         """Rebuild the model from its snapshot file. Raises ``ModelError`` if that does not fit."""
         self.snapshot = load_snapshot(Path(context.artifacts["snapshot"]))
 
-    # MLflow reads a hint on ``model_input`` as a request for its own, slower validation of rows
-    def predict(self, context, model_input, params=None) -> NDArray[np.float64]:  # type: ignore[no-untyped-def]
+    # the bare array type is the one hint that MLflow does not turn into its own validation of rows
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: np.ndarray,
+        params: dict[str, Any] | None = None,
+    ) -> NDArray[np.float64]:
         """Return forecasts of a batch of windows.
 
         Parameters

@@ -1,26 +1,193 @@
-"""skeleton: one-file snapshot (zip of json + npy arrays, no pickle)"""
+"""A model in one file: plain numbers and arrays in a zip, nothing that is executed on load."""
+
 from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ModelError
+from core.seams import Randomness
 from features.schema import FeatureSchema
+from models.baselines import ExactFormula, Persistence, baseline_by_name
 from models.conformal import AdaptiveConformal
 from models.forecaster import Forecaster, Window
+from models.lstm import ResidualLSTM
+from models.river_models import RiverResidual
+
+FORMAT = "omniarb-snapshot/1"
+_MANIFEST = "snapshot.json"
+_ARRAY = "@array"
+# a fixed time makes equal snapshots equal files
+_TIME = (1980, 1, 1, 0, 0, 0)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    EOFError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    NotImplementedError,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A model as it stood after one block, ready to be served or to go on learning."""
+    """A model as it stood after one block, ready to be served or to go on learning.
+
+    Parameters
+    ----------
+    forecaster, conformal
+        The model and its intervals.
+    schema
+        Columns of the tensor ``float64[-1, window, feature]``.
+    window
+        Rows a caller must send.
+    target, horizon_blocks
+        What is forecast, with unit, and how far ahead.
+    state_block
+        Height of the last block the model has seen.
+    """
+
     forecaster: Forecaster
     conformal: AdaptiveConformal
-    schema: FeatureSchema          # columns of the tensor float64[-1, window, feature]
-    window: int                    # rows a caller must send
-    target: str                    # "base_fee_gwei"
+    schema: FeatureSchema
+    window: int
+    target: str
     horizon_blocks: int
-    state_block: int               # height of the last row the model has seen
+    state_block: int
 
     def answer(self, window: Window) -> tuple[float, float, float]:
-        """Return value, lower, upper; pure."""
+        """Return value, lower and upper bound for a window; changes nothing.
+
+        Raises
+        ------
+        ModelError
+            If the window is too short or lacks a feature.
+        """
+        if len(window) < self.window:
+            raise ModelError(
+                f"the model needs {self.window} rows, got {len(window)}", needed=self.window, got=len(window)
+            )
+        value = self.forecaster.predict_one(window)
+        return value, *self.conformal.interval(value)
+
+
+def rebuild(name: str, state: dict[str, Any]) -> Forecaster:
+    """Return a new forecaster that goes on from ``state``.
+
+    Raises
+    ------
+    ModelError
+        If there is no forecaster of that name, or the state is not its own.
+    """
+    forecaster: Forecaster
+    try:
+        if name == ResidualLSTM.name:
+            forecaster = ResidualLSTM(
+                FeatureSchema(tuple(state["names"])),
+                Randomness(0),
+                window=int(state["window"]),
+                hidden=int(state["hidden"]),
+            )
+        elif name == RiverResidual.name:
+            forecaster = RiverResidual(FeatureSchema(tuple(state["names"])))
+        elif name in (Persistence.name, ExactFormula.name):
+            forecaster = baseline_by_name(name)
+        else:
+            raise ModelError(f"this version knows no model called {name!r}", name=name)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"this is not the state of a {name}: {error}", name=name) from error
+    forecaster.restore(state)
+    return forecaster
+
 
 def save_snapshot(snapshot: Snapshot, path: Path) -> str:
-    """Write the file; return its sha256 hex."""
+    """Write the file and return its SHA-256, hexadecimal. Equal snapshots give equal files."""
+    arrays: list[NDArray[Any]] = []
+    manifest = {
+        "format": FORMAT,
+        "model": snapshot.forecaster.name,
+        "state": _pack(snapshot.forecaster.state(), arrays),
+        "conformal": _pack(snapshot.conformal.state(), arrays),
+        "features": list(snapshot.schema.names),
+        "window": snapshot.window,
+        "target": snapshot.target,
+        "horizon_blocks": snapshot.horizon_blocks,
+        "state_block": snapshot.state_block,
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo(_MANIFEST, _TIME), json.dumps(manifest), zipfile.ZIP_DEFLATED)
+        for place, array in enumerate(arrays):
+            buffer = io.BytesIO()
+            np.save(buffer, array, allow_pickle=False)
+            info = zipfile.ZipInfo(f"{place}.npy", _TIME)
+            archive.writestr(info, buffer.getvalue(), zipfile.ZIP_DEFLATED)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def load_snapshot(path: Path) -> Snapshot:
-    """Raises ModelError on any mismatch."""
+    """Read a snapshot back.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, of another format, or its parts do not fit together.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = json.loads(archive.read(_MANIFEST))
+            if manifest.get("format") != FORMAT:
+                raise ModelError(f"{path.name} is not of the format {FORMAT}; save the model again")
+            conformal_state = _unpack(manifest["conformal"], archive)
+            conformal = AdaptiveConformal(
+                conformal_state["nominal"], conformal_state["gamma"], conformal_state["window"]
+            )
+            conformal.restore(conformal_state)
+            return Snapshot(
+                forecaster=rebuild(manifest["model"], _unpack(manifest["state"], archive)),
+                conformal=conformal,
+                schema=FeatureSchema(tuple(manifest["features"])),
+                window=int(manifest["window"]),
+                target=str(manifest["target"]),
+                horizon_blocks=int(manifest["horizon_blocks"]),
+                state_block=int(manifest["state_block"]),
+            )
+    except FileNotFoundError:
+        raise ModelError(f"there is no snapshot at {path}; train a model first", path=str(path)) from None
+    except _DAMAGE as error:
+        raise ModelError(
+            f"{path.name} is damaged or not a snapshot ({error}); save the model again", path=str(path)
+        ) from error
+
+
+def _pack(value: Any, arrays: list[NDArray[Any]]) -> Any:
+    """Return a tree for JSON; arrays move to ``arrays`` and leave their place behind."""
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {_ARRAY: len(arrays) - 1}
+    if isinstance(value, dict):
+        return {key: _pack(item, arrays) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_pack(item, arrays) for item in value]
+    return value
+
+
+def _unpack(value: Any, archive: zipfile.ZipFile) -> Any:
+    if isinstance(value, dict) and value.keys() == {_ARRAY}:
+        return np.load(io.BytesIO(archive.read(f"{int(value[_ARRAY])}.npy")), allow_pickle=False)
+    if isinstance(value, dict):
+        return {key: _unpack(item, archive) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unpack(item, archive) for item in value]
+    return value

@@ -10,7 +10,9 @@ from execution.prestate import Rpc
 BALANCE_OF = "0x70a08231"
 
 
-async def native_wealth(rpc: Rpc, holders: Sequence[Address], wrapped_native: Address, block_number: int) -> int:
+async def native_wealth(
+    rpc: Rpc, holders: Sequence[Address], wrapped_native: Address, block_number: int
+) -> int:
     """Return the wei of native and wrapped native currency that ``holders`` own together.
 
     Parameters

@@ -9,7 +9,7 @@ from pathlib import Path
 from analysis.records import Calibration, Series, SettledBid
 from chain.blocks import Address
 from core.reasons import Reason
-from execution.risk.limits import RiskLimits
+from execution.risk.checks import RiskLimits
 from market.pools.spec import PoolSpec
 from market.tokens import Token
 
@@ -52,6 +52,8 @@ class LiveConfig:
         Name under which the loop answers a lock-step chain; empty for a chain with a clock.
     max_hops
         Longest cycle.
+    relay_timeout_s
+        Seconds a relay may take to answer.
     """
 
     http_url: str
@@ -72,6 +74,7 @@ class LiveConfig:
     block_time: int = 12
     agent: str = ""
     max_hops: int = 3
+    relay_timeout_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

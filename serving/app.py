@@ -10,12 +10,12 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ray
 from ray import serve
@@ -28,13 +28,10 @@ from core.reasons import Reason
 from models.champion import find_champion
 from models.promotion import CHAMPION
 from models.tracking import TrackingStore
-from serving.executor import NAMESPACE, create_executor
+from serving.executor import NAMESPACE, Loop, create_executor, live_loop
 from serving.gateway import Gateway
 from serving.predictor import Predictor
 from serving.scorer import ScoringService
-
-if TYPE_CHECKING:
-    from pipeline.live import LiveConfig
 
 APP_NAME = "omniarb"
 QUIET: Mapping[str, str] = {
@@ -103,8 +100,17 @@ class ServingApp:
         status: dict[str, Any] = self._predictor.status.remote().result(timeout_s=10)
         return status
 
-    def start_executor(self, config: LiveConfig) -> ActorHandle[Any]:
+    def start_executor(self, config: Any, make_loop: Callable[[Any], Loop] = live_loop) -> ActorHandle[Any]:
         """Create the execution actor and start its loop; it ends with the application.
+
+        Its process sees the environment that :func:`start_serving` was called with.
+
+        Parameters
+        ----------
+        config
+            A :class:`pipeline.live_config.LiveConfig`, or what ``make_loop`` takes.
+        make_loop
+            Makes the loop, in the actor's process.
 
         Raises
         ------
@@ -113,17 +119,21 @@ class ServingApp:
         """
         if self._executor is not None:
             raise ServingError("an executor is running already; stop the application first")
-        self._executor = create_executor(config)
+        self._executor = create_executor(config, make_loop)
         ray.get(self._executor.start.remote(), timeout=60)
         return self._executor
+
+    def stop_executor(self) -> None:
+        """End the execution actor at once, whatever it is doing; its journal is on disk."""
+        if self._executor is not None:
+            ray.kill(self._executor)
+            self._executor = None
 
     def stop(self) -> None:
         """Stop executor, deployments and, if we started it, Ray. Calling it twice is harmless."""
         if not ray.is_initialized():
             return
-        if self._executor is not None:
-            ray.kill(self._executor)
-            self._executor = None
+        self.stop_executor()
         _end_session(owns_ray=self._owns_ray)
 
     def __enter__(self) -> ServingApp:
@@ -167,7 +177,7 @@ def _end_session(*, owns_ray: bool) -> None:
         # no replica holds state, so ending the session ends them all, quicker and without complaints
         ray.shutdown()
     else:
-        serve.shutdown()
+        serve.shutdown()  # type: ignore[no-untyped-call]
 
 
 def free_port(host: str) -> int:

@@ -7,7 +7,8 @@ asks it by name what it is doing.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
 from ray.actor import ActorHandle
@@ -17,35 +18,62 @@ from core.errors import OmniArbError, ServingError
 from core.reasons import Reason
 
 if TYPE_CHECKING:
-    from pipeline.live import LiveConfig, LiveResult
+    from pipeline.live_config import LiveConfig
 
 ACTOR_NAME = "omniarb-executor"
 NAMESPACE = "omniarb"
 ASK_TIMEOUT_S = 2.0
 
 
+class Loop(Protocol):
+    """What the actor runs; :class:`pipeline.live.LiveLoop` is the one that trades."""
+
+    async def run(self) -> Any:
+        """Follow blocks until there is nothing more to do; return the result."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """Return what it is doing, JSON-like."""
+        ...
+
+    def opportunities(self) -> list[dict[str, Any]]:
+        """Return the opportunities of the latest block, best first, JSON-like."""
+        ...
+
+    def stop(self) -> None:
+        """End after the block it is in."""
+        ...
+
+
+def live_loop(config: LiveConfig) -> Loop:
+    """Return the loop that trades; the pipeline is imported where this is called, in the actor."""
+    from pipeline.live import LiveLoop
+
+    loop: Loop = LiveLoop(config)
+    return loop
+
+
 class ExecutionActor:
-    """Runs one :class:`pipeline.live.LiveLoop`.
+    """Runs one loop.
 
     Parameters
     ----------
     config
-        What to follow and how.
+        Handed to ``make_loop``.
+    make_loop
+        Makes the loop, in the actor's process.
     """
 
-    def __init__(self, config: LiveConfig) -> None:
-        # the pipeline is imported in the actor's process, not in whoever starts it
-        from pipeline.live import LiveLoop
-
-        self._loop = LiveLoop(config)
-        self._task: asyncio.Task[LiveResult] | None = None
+    def __init__(self, config: Any, make_loop: Callable[[Any], Loop]) -> None:
+        self._loop = make_loop(config)
+        self._task: asyncio.Task[Any] | None = None
 
     async def start(self) -> None:
         """Begin to follow blocks; a second call changes nothing."""
         if self._task is None:
             self._task = asyncio.create_task(self._loop.run())
 
-    async def result(self) -> LiveResult:
+    async def result(self) -> Any:
         """Wait for the end of the run and return its result, or raise what ended it.
 
         Raises
@@ -78,13 +106,17 @@ class ExecutionActor:
         return "failed" if self._task.cancelled() or self._task.exception() else "done"
 
 
-def create_executor(config: LiveConfig, *, num_cpus: float = 0.25) -> ActorHandle[Any]:
+def create_executor(
+    config: Any, make_loop: Callable[[Any], Loop] = live_loop, *, num_cpus: float = 0.25
+) -> ActorHandle[Any]:
     """Create the named actor in the running Ray session; it ends with the session.
 
     Parameters
     ----------
     config
-        Passed to the live loop.
+        Passed to the loop.
+    make_loop
+        Makes the loop, in the actor's process.
     num_cpus
         Share of a processor that Ray accounts for it.
     """
@@ -95,7 +127,8 @@ def create_executor(config: LiveConfig, *, num_cpus: float = 0.25) -> ActorHandl
         "max_restarts": 0,
     }
     # no restart: a loop that died holds a journal to be read before anything is sent again
-    handle: ActorHandle[Any] = ray.remote(ExecutionActor).options(**options).remote(config)
+    remote: Any = ray.remote(ExecutionActor)
+    handle: ActorHandle[Any] = remote.options(**options).remote(config, make_loop)
     return handle
 
 
@@ -121,8 +154,8 @@ async def ask_executor(method: str, timeout_s: float = ASK_TIMEOUT_S) -> Any:
         raise _no_executor() from error
 
 
-def wait_for_result(actor: ActorHandle[Any], timeout_s: float) -> LiveResult:
-    """Block until the run ends.
+def wait_for_result(actor: ActorHandle[Any], timeout_s: float) -> Any:
+    """Block until the run ends and return its result.
 
     Raises
     ------
@@ -132,7 +165,7 @@ def wait_for_result(actor: ActorHandle[Any], timeout_s: float) -> LiveResult:
         Whatever ended the run.
     """
     try:
-        result: LiveResult = ray.get(actor.result.remote(), timeout=timeout_s)
+        return ray.get(actor.result.remote(), timeout=timeout_s)
     except GetTimeoutError as error:
         raise ServingError(
             f"the executor is still running after {timeout_s:g} s; wait longer or stop it",
@@ -145,7 +178,6 @@ def wait_for_result(actor: ActorHandle[Any], timeout_s: float) -> LiveResult:
         raise ServingError(f"the executor failed: {type(cause).__name__}: {cause}") from error
     except RayError as error:
         raise _no_executor() from error
-    return result
 
 
 def _no_executor() -> ServingError:

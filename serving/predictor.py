@@ -11,6 +11,7 @@ from core.seams import SystemClock
 from features.feature import FeatureRow
 from models.baselines import baseline_by_name
 from models.champion import Champion, find_champion, load_version
+from models.snapshot import Snapshot
 from models.tracking import TrackingStore
 from serving.follower import ChampionFollower
 from serving.schemas import ForecastAnswer, ForecastRequest
@@ -74,7 +75,7 @@ def answer(champion: Champion, request: ForecastRequest) -> ForecastAnswer:
         If a feature of the model is missing.
     """
     snapshot = champion.snapshot
-    window = _window(request, snapshot.window)
+    window = _window(request, snapshot)
     value, lower, upper = snapshot.answer(window)
     baseline = baseline_by_name(champion.baseline)
     return ForecastAnswer(
@@ -93,8 +94,9 @@ def answer(champion: Champion, request: ForecastRequest) -> ForecastAnswer:
     )
 
 
-def _window(request: ForecastRequest, length: int) -> tuple[FeatureRow, ...]:
-    names = tuple(request.features)
+def _window(request: ForecastRequest, snapshot: Snapshot) -> tuple[FeatureRow, ...]:
+    length, names = snapshot.window, snapshot.schema.names
+    columns = snapshot.schema.columns(tuple(request.features))
     if len(request.rows) < length:
         raise InputError(
             f"the model needs {length} rows, got {len(request.rows)}; send the last {length} blocks",
@@ -102,12 +104,15 @@ def _window(request: ForecastRequest, length: int) -> tuple[FeatureRow, ...]:
             needed=length,
         )
     rows = request.rows[-length:]
-    uneven = [place for place, row in enumerate(rows) if len(row) != len(names)]
+    uneven = [place for place, row in enumerate(rows) if len(row) != len(request.features)]
     if uneven:
         raise InputError(
-            f"{len(uneven)} row(s) do not have one number per feature ({len(names)}); "
+            f"{len(uneven)} row(s) do not have one number per feature ({len(request.features)}); "
             f"the first is row {uneven[0]} of the window",
             reason=Reason.FEATURE_MISSING,
         )
     first = request.issued_block - length + 1
-    return tuple(FeatureRow(first + place, 0, 0, names, tuple(row)) for place, row in enumerate(rows))
+    return tuple(
+        FeatureRow(first + place, 0, 0, names, tuple(row[column] for column in columns))
+        for place, row in enumerate(rows)
+    )

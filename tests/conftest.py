@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.devnet_fixtures import anvil_world, devnet, pyrevm_world
+
+__all__ = ["anvil_world", "data_root", "devnet", "pyrevm_world"]
+
 
 @pytest.fixture(scope="session")
 def data_root() -> Path:

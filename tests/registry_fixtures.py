@@ -1,6 +1,7 @@
 """A tracking store with a study in it, and models small enough to register in a test.
 
-Take them into a conftest by importing the names.
+Take them into a conftest by importing the names. MLflow is imported when a fixture first
+needs it, because it takes seconds.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,20 +21,30 @@ from models.baselines import ExactFormula, Persistence
 from models.conformal import AdaptiveConformal
 from models.evaluation import ModelScore, Series, Study
 from models.forecaster import Forecaster, Window
-from models.promotion import PromotionOutcome, promote
 from models.snapshot import Snapshot
-from models.tracking import Provenance, TrackingStore, log_study
+
+if TYPE_CHECKING:
+    from models.promotion import PromotionOutcome
+    from models.tracking import Provenance, TrackingStore
 
 WINDOW = 4
-SCHEMA = FeatureSchema(("base_fee_gwei", "gas_used_ratio"))
+SCHEMA = FeatureSchema(("base_fee_gwei", "next_base_fee_gwei"))
 NOW_NS = 1_700_000_000_000_000_000
-PROVENANCE = Provenance("devnet-7", "ab" * 32, SCHEMA.digest, "unknown", {"window": WINDOW, "seed": 7})
+
+
+def provenance() -> Provenance:
+    """Return where a test's study comes from."""
+    from models.tracking import Provenance
+
+    parameters = {"window": WINDOW, "seed": 7}
+    return Provenance("devnet-7", "ab" * 32, SCHEMA.digest, "unknown", parameters)
 
 
 def window(first_fee: float = 20.0) -> Window:
     """Return a window of rows whose base fee rises by one gwei a block."""
     return tuple(
-        FeatureRow(place, 12 * place, 0, SCHEMA.names, (first_fee + place, 0.5)) for place in range(WINDOW)
+        FeatureRow(place, 12 * place, 0, SCHEMA.names, (first_fee + place, first_fee + place + 0.25))
+        for place in range(WINDOW)
     )
 
 
@@ -79,6 +91,8 @@ LOSES = {"lstm": 0.7, "snarimax": 0.9, "persistence": 0.5, "exact_formula": 0.8}
 @pytest.fixture(scope="session")
 def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build one tracking database for the session: its first touch takes seconds."""
+    from models.tracking import TrackingStore
+
     home = tmp_path_factory.mktemp("mlruns")
     TrackingStore(home).client().search_experiments()
     return home
@@ -87,6 +101,8 @@ def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(migrated_home: Path, tmp_path: Path) -> TrackingStore:
     """Return an empty store of the test's own."""
+    from models.tracking import TrackingStore
+
     home = tmp_path / "mlruns"
     shutil.copytree(migrated_home, home)
     return TrackingStore(home)
@@ -97,9 +113,29 @@ def register(store: TrackingStore) -> Callable[..., PromotionOutcome]:
     """Return a function that logs a study with these errors and promotes from it."""
 
     def run(errors: dict[str, float] = WINS) -> PromotionOutcome:
-        clock = ManualClock(NOW_NS)
-        result = study(errors)
-        logged = log_study(store, result, PROVENANCE, clock=clock)
-        return promote(store, result, logged, snapshot, example=window(), clock=clock)
+        return log_and_promote(store, errors)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def registered(tmp_path_factory: pytest.TempPathFactory, migrated_home: Path) -> TrackingStore:
+    """Return a store of the session in which ``WINS`` has been promoted; read from it only."""
+    from models.tracking import TrackingStore
+
+    home = tmp_path_factory.mktemp("registered") / "mlruns"
+    shutil.copytree(migrated_home, home)
+    store = TrackingStore(home)
+    log_and_promote(store, WINS)
+    return store
+
+
+def log_and_promote(store: TrackingStore, errors: dict[str, float]) -> PromotionOutcome:
+    """Log a study with these errors and promote from it."""
+    from models.promotion import promote
+    from models.tracking import log_study
+
+    clock = ManualClock(NOW_NS)
+    result = study(errors)
+    logged = log_study(store, result, provenance(), clock=clock)
+    return promote(store, result, logged, snapshot, example=window(), clock=clock)

@@ -7,16 +7,14 @@ seconds a block, transactions in the order they came, no block unless asked for,
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gzip
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any, Self
@@ -25,6 +23,7 @@ import httpx
 
 from chain.devnet.artifacts import CONTRACTS
 from core.errors import DevnetError
+from core.processes import die_with_parent
 
 BINARY = CONTRACTS / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
 CHAIN_ID = 1
@@ -39,23 +38,6 @@ START_TIMEOUT = 15.0
 """Seconds a node may take until it answers."""
 
 _LISTENING = re.compile(rb"Listening on 127\.0\.0\.1:(\d+)")
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent() -> Callable[[], None]:
-    """Return what the child runs before exec: ask the kernel to kill it when we die.
-
-    The library is looked up here, not in the child: between fork and exec little is safe.
-    """
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return ask
 
 
 class Anvil:
@@ -136,7 +118,7 @@ class Anvil:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent(),
+            preexec_fn=die_with_parent(),
         )
         try:
             self._port = await self._listening(self._log)

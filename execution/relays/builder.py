@@ -224,6 +224,6 @@ async def _include(
     elif tried.reason is Reason.BLOCK_FULL:
         return tried
     else:
-        why = str(tried)
+        why = f"fails: {tried.detail}"
     winners = ", ".join(f"0x{e.bundle_hash.hex()[:8]} at {e.price}" for e in ahead if e.included)
     return Refusal(Reason.OUTBID, f"offers {top.price} wei per gas; behind {winners} it {why}")

@@ -25,11 +25,6 @@ class PublicMempool:
         for waiting in self._by_sender.values():
             yield from waiting.values()
 
-    @property
-    def senders(self) -> tuple[Address, ...]:
-        """Who has something waiting."""
-        return tuple(self._by_sender)
-
     def add(self, transaction: SignedTransaction) -> Refusal | None:
         """Take a transaction, or say why not.
 

@@ -13,7 +13,6 @@ HALF_LIVES = (4, 12, 40, 150)
 LAGS = (1, 2, 3)
 FULL_WINDOW = 10
 _FULL = 0.95
-_DAY = 86_400
 
 FEATURES = (
     Feature("base_fee_gwei", "gwei", "Base fee of the block."),
@@ -40,8 +39,6 @@ FEATURES = (
     Feature("full_block_share", "ratio", "Share of the last blocks fuller than 95 %.", FULL_WINDOW),
     Feature("block_interval", "seconds", "Time since the parent block.", 1, null=12.0),
     Feature("block_interval_lag1", "seconds", "block_interval of the parent block.", 2, null=12.0),
-    Feature("hour_sin", "ratio", "Sine of the time of day (UTC)."),
-    Feature("hour_cos", "ratio", "Cosine of the time of day (UTC)."),
 )
 
 
@@ -72,7 +69,6 @@ class GasGroup:
         self._interval = None if self._timestamp is None else float(header.timestamp - self._timestamp)
         self._timestamp = header.timestamp
         known_gaps = log_child is not None and bool(self._fee_means)
-        angle = 2 * math.pi * (header.timestamp % _DAY) / _DAY
         return (
             fee,
             child_fee,
@@ -84,8 +80,6 @@ class GasGroup:
             sum(value > _FULL for value in self._ratios) / len(self._ratios),
             self._interval,
             last_interval,
-            math.sin(angle),
-            math.cos(angle),
         )
 
 

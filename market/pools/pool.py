@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from chain.blocks import Address
+from market.pools.spec import PoolSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Swap:
 @runtime_checkable
 class Pool(Protocol):
     """What scoring, features and execution may ask of a pool."""
+
+    @property
+    def spec(self) -> PoolSpec:
+        """What is fixed about the pool."""
+        ...
 
     @property
     def pool_id(self) -> str:

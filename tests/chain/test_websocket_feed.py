@@ -101,7 +101,7 @@ async def test_a_node_that_dies_and_comes_back_costs_no_block(chain: Chain) -> N
         received = await take(blocks, 1)
         await chain.mine(b"unseen")
         await chain.anvil.save()
-        chain.anvil.kill()
+        chain.anvil.stop()
         await asyncio.sleep(0.2)
         await chain.anvil.launch()
         for number in range(5):
@@ -158,7 +158,7 @@ async def test_a_chain_without_common_block_is_an_error_that_says_what_to_do(cha
 
 
 async def test_a_node_that_stays_away_is_an_error(chain: Chain) -> None:
-    chain.anvil.kill()
+    chain.anvil.stop()
     async with feed_of(chain, give_up_seconds=0.2) as feed:
         with pytest.raises(FeedError, match="has not answered"):
             await take(feed.blocks(), 1)
@@ -220,12 +220,17 @@ async def between(ws_url: str, drop: str = "") -> AsyncIterator[tuple[str, list[
                 async for message in client:
                     await node.send(message)
 
-            pump = asyncio.create_task(upward())
-            async for message in node:
-                swallow = drop and drop in str(message) and "eth_subscription" in str(message)
-                if not swallow or len(clients) > 1:
-                    await client.send(message)
-            await pump
+            async def downward() -> None:
+                async for message in node:
+                    swallow = drop and drop in str(message) and "eth_subscription" in str(message)
+                    if not swallow or len(clients) > 1:
+                        await client.send(message)
+
+            ways = [asyncio.create_task(upward()), asyncio.create_task(downward())]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ways:
+                way.cancel()
+            await asyncio.wait(ways)
 
     async with serve(handle, "127.0.0.1", 0) as server:
         port = next(iter(server.sockets)).getsockname()[1]

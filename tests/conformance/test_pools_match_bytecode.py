@@ -21,6 +21,7 @@ from market.pools.pool import Pool, Swap
 from market.pools.spec import PoolSpec
 from market.pools.uniswap_v2 import UniswapV2Pool
 from market.pools.uniswap_v3 import UniswapV3Pool
+from market.pools.v3_math import sqrt_ratio_at_tick
 from market.pools.weighted import WeightedPool
 from market.state import Applied, MarketState
 from pipeline.bootstrap import load_market
@@ -176,6 +177,40 @@ def v3_amount(pool: UniswapV3Pool, falls: bool, rng: np.random.Generator) -> int
     return min(amount, 10**27) if exact_in else -min(amount, 10**27)
 
 
+@pytest.mark.parametrize("tick", [-887_200, 880_000, 887_200])
+def test_prices_at_the_ends_of_the_range_match_too(chain: Chain, tick: int) -> None:
+    """Near the highest price, input times price exceeds 256 bits and the contract divides differently."""
+    world, backend, trader = chain.world, chain.backend, chain.trader
+    tokens = (world.tokens["DAI"].address, world.tokens["USDC"].address)
+    for symbol in ("DAI", "USDC"):
+        fund(backend, world, trader, symbol, 2**200)
+        approve(backend, trader, world.tokens[symbol].address, world.flow_trader)
+    create = encode_call("createPool(address,address,uint24)", *tokens, 500)
+    assert backend.send(trader, world.v3_factory, create).ok
+    find = encode_call("getPool(address,address,uint24)", *tokens, 500)
+    address = "0x" + backend.call(world.v3_factory, find)[12:].hex()
+    start = sqrt_ratio_at_tick(tick) + 12_345
+    assert backend.send(trader, address, encode_call("initialize(uint160)", start)).ok
+    minted = mint_v3(world.flow_trader, address, -887_270, 887_270, 3**60)
+    assert backend.send(trader, minted.to, minted.data).ok
+    spec = PoolSpec("uniswap_v3", address, address, tokens, 500, tick_spacing=10)
+    chain.state = asyncio.run(load_market(chain.node, [spec], tokens_of(world)))
+    rng = np.random.default_rng(6)
+    for _ in range(120):
+        pool = chain.state.pools[address]
+        assert isinstance(pool, UniswapV3Pool)
+        falls = bool(rng.integers(2))
+        walk = pool.walk(falls, int(2 ** rng.uniform(1, 160)))
+        if walk.amount_in == 0:
+            continue
+        call = swap_v3(world.flow_trader, address, falls, walk.amount_in + walk.remaining)
+        receipt, applied = chain.send(call.to, call.data)
+        assert receipt.ok
+        assert chain.state.pools[address] == walk.pool
+        (event,) = applied.events
+        assert check_swap(pool, event) == SwapCheck(True, walk.crossed, "")
+
+
 def change_liquidity(chain: Chain, pool: UniswapV3Pool, rng: np.random.Generator) -> None:
     """Mint between random ticks near the price; burn all of it half of the time."""
     spacing = pool.spec.tick_spacing
@@ -220,18 +255,18 @@ def test_the_vault_pays_exactly_what_we_say_for_a_weighted_pool(chain: Chain) ->
     assert refused > 3
 
 
-def test_a_pool_of_three_tokens_with_other_decimals_and_weights_matches_too(chain: Chain) -> None:
+def test_a_pool_of_four_tokens_with_other_decimals_and_weights_matches_too(chain: Chain) -> None:
     """Exponents 1, 2 and 1/2 take other paths than 4 and 1/4; 6 and 8 decimals are scaled."""
-    tokens = tuple(chain.world.tokens[symbol].address for symbol in ("WBTC", "USDC", "WETH"))
-    weights = (25 * 10**16, 25 * 10**16, 5 * 10**17)
-    balances = (50 * 10**8, 2_000_000 * 10**6, 2_000 * 10**18)
+    tokens = tuple(chain.world.tokens[symbol].address for symbol in ("WBTC", "DAI", "USDC", "WETH"))
+    weights = (2 * 10**17, 2 * 10**17, 2 * 10**17, 4 * 10**17)
+    balances = (50 * 10**8, 2_000_000 * 10**18, 2_000_000 * 10**6, 2_000 * 10**18)
     spec = create_weighted(chain, tokens, weights, balances)
     chain.state = asyncio.run(load_market(chain.node, [spec], tokens_of(chain.world)))
     rng = np.random.default_rng(5)
     for _ in range(400):
         pool = chain.state.pools[spec.pool_id]
         assert isinstance(pool, WeightedPool)
-        index_in, index_out = (int(index) for index in rng.choice(3, 2, replace=False))
+        index_in, index_out = (int(index) for index in rng.choice(4, 2, replace=False))
         amount_in = log_uniform(rng, 1, pool.balances[index_in] * 0.29)
         swap = pool.swap(tokens[index_in], tokens[index_out], amount_in)
         call = swap_vault(

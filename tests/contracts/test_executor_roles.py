@@ -10,6 +10,7 @@ from chain.devnet.artifacts import load_artifact
 from chain.devnet.calldata import encode_arguments, encode_call
 from core.errors import DevnetError
 from execution.encode import HOP_TYPE
+from tests.executor_stage import Stage
 
 ETHER = 10**18
 FEE_RECIPIENT = "0x" + "00" * 20  # block.coinbase of the chain in this process
@@ -43,7 +44,7 @@ def entries() -> dict[str, dict[str, Any]]:
     }
 
 
-def any_call(stage: Any, name: str) -> bytes:
+def any_call(stage: Stage, name: str) -> bytes:
     if name == "execute":
         return bytes(stage.calldata(*ROUTE))
     types = [parameter["type"] for parameter in entries()[name]["inputs"]]
@@ -77,9 +78,9 @@ def word(address: str) -> bytes:
     return bytes(12) + bytes.fromhex(address[2:])
 
 
-def execute(stage: Any, amount_in: int, *hops: tuple[int, bytes, str, int], bid: int = 0) -> bytes:
+def execute(stage: Stage, amount_in: int, *hops: tuple[int, bytes, str, int], bid: int = 0) -> bytes:
     """Encode a route over contracts that are no pools of the world, funded by the first of them."""
-    route = (stage.weth, amount_in, 0, bid, stage.backend.number + 1, 1, list(hops))
+    route = (stage.weth, amount_in, 0, bid, stage.number + 1, 1, list(hops))
     signature = f"execute((address,uint256,uint256,uint256,uint256,uint8,{HOP_TYPE}[]))"
     return encode_call(signature, route)
 
@@ -93,7 +94,7 @@ def test_every_entry_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("name", REFUSES_A_STRANGER)
-def test_a_stranger_is_refused_at_every_entry(stage: Any, name: str) -> None:
+def test_a_stranger_is_refused_at_every_entry(stage: Stage, name: str) -> None:
     stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
     reason = stage.reason(stage.stranger, any_call(stage, name))
     expected = f"(caller={stage.stranger})"
@@ -101,19 +102,19 @@ def test_a_stranger_is_refused_at_every_entry(stage: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FOR_THE_OWNER_ONLY)
-def test_an_operator_is_refused_where_only_the_owner_may(stage: Any, name: str) -> None:
+def test_an_operator_is_refused_where_only_the_owner_may(stage: Stage, name: str) -> None:
     stage.give("WETH", ETHER)
     assert stage.reason(stage.operator, any_call(stage, name)) == f"NotOwner(caller={stage.operator})"
 
 
 @pytest.mark.parametrize("name", ["receiveFlashLoan", "uniswapV2Call", "uniswapV3SwapCallback"])
 @pytest.mark.parametrize("who", ["owner", "operator"])
-def test_not_even_the_owner_may_play_a_pool(stage: Any, name: str, who: str) -> None:
+def test_not_even_the_owner_may_play_a_pool(stage: Stage, name: str, who: str) -> None:
     sender = getattr(stage, who)
     assert stage.reason(sender, any_call(stage, name)) == f"UnexpectedCallback(caller={sender})"
 
 
-def test_a_stranger_cannot_make_a_real_pool_call_back(stage: Any) -> None:
+def test_a_stranger_cannot_make_a_real_pool_call_back(stage: Stage) -> None:
     stage.give("WETH", ETHER)
     pair = stage.pool("uniswap_v2/USDC").address
     data = debt(stage.weth, ETHER, 0, [])
@@ -121,7 +122,7 @@ def test_a_stranger_cannot_make_a_real_pool_call_back(stage: Any) -> None:
     assert stage.reason(stage.stranger, swap, to=pair) == f"UnexpectedCallback(caller={pair})"
 
 
-def test_a_stranger_cannot_make_the_vault_lend_to_us(stage: Any) -> None:
+def test_a_stranger_cannot_make_the_vault_lend_to_us(stage: Stage) -> None:
     loan = encode_call(
         "flashLoan(address,address[],uint256[],bytes)",
         stage.executor,
@@ -133,7 +134,7 @@ def test_a_stranger_cannot_make_the_vault_lend_to_us(stage: Any) -> None:
     assert stage.reason(stage.stranger, loan, to=vault) == f"UnexpectedCallback(caller={vault})"
 
 
-def test_the_operator_stops_and_only_the_owner_starts_again(stage: Any) -> None:
+def test_the_operator_stops_and_only_the_owner_starts_again(stage: Stage) -> None:
     stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
     stage.give("WETH", ETHER)
     assert stage.send(stage.operator, encode_call("pause()")).ok
@@ -145,7 +146,7 @@ def test_the_operator_stops_and_only_the_owner_starts_again(stage: Any) -> None:
     assert stage.send(stage.operator, stage.calldata(*ROUTE)).ok
 
 
-def test_a_dismissed_operator_is_a_stranger(stage: Any) -> None:
+def test_a_dismissed_operator_is_a_stranger(stage: Stage) -> None:
     stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
     dismiss = encode_call("setOperator(address,bool)", stage.operator, False)
     assert stage.send(stage.owner, dismiss).ok
@@ -153,7 +154,7 @@ def test_a_dismissed_operator_is_a_stranger(stage: Any) -> None:
     assert stage.send(stage.owner, stage.calldata(*ROUTE)).ok
 
 
-def test_sweeping_pays_the_owner_and_nobody_else(stage: Any) -> None:
+def test_sweeping_pays_the_owner_and_nobody_else(stage: Stage) -> None:
     stage.give("WETH", 3 * ETHER)
     stage.give("USDC", 7)
     stage.backend.set_balance(stage.executor, 11)
@@ -174,7 +175,7 @@ def test_sweeping_pays_the_owner_and_nobody_else(stage: Any) -> None:
     assert (stage.held("WETH"), stage.held("USDC")) == (ETHER, 0)
 
 
-def test_sweeping_what_is_not_there_reverts(stage: Any) -> None:
+def test_sweeping_what_is_not_there_reverts(stage: Stage) -> None:
     nobody = "0x" + "77" * 20
     sweep = "sweep(address,uint256)"
     assert (
@@ -185,7 +186,7 @@ def test_sweeping_what_is_not_there_reverts(stage: Any) -> None:
     assert stage.reason(stage.owner, too_much) == f"EtherTransferFailed(to={stage.owner})"
 
 
-def test_ownership_moves_only_when_the_new_owner_accepts(stage: Any) -> None:
+def test_ownership_moves_only_when_the_new_owner_accepts(stage: Stage) -> None:
     new = stage.stranger
     accept = encode_call("acceptOwnership()")
     assert stage.send(stage.owner, encode_call("transferOwnership(address)", new)).ok
@@ -197,36 +198,36 @@ def test_ownership_moves_only_when_the_new_owner_accepts(stage: Any) -> None:
     assert not stage.send(new, accept).ok
 
 
-def test_an_offer_of_ownership_can_be_withdrawn(stage: Any) -> None:
+def test_an_offer_of_ownership_can_be_withdrawn(stage: Stage) -> None:
     for account in (stage.stranger, "0x" + "00" * 20):
         assert stage.send(stage.owner, encode_call("transferOwnership(address)", account)).ok
     assert not stage.send(stage.stranger, encode_call("acceptOwnership()")).ok
 
 
-def test_ether_comes_from_weth_only(stage: Any) -> None:
+def test_ether_comes_from_weth_only(stage: Stage) -> None:
     assert not stage.backend.send(stage.stranger, stage.executor, value=1).ok
     assert stage.reason(stage.stranger, b"") == f"EtherOnlyFromWeth(sender={stage.stranger})"
 
 
-def test_a_bid_needs_weth_as_the_start_token(stage: Any) -> None:
+def test_a_bid_needs_weth_as_the_start_token(stage: Stage) -> None:
     usdc = stage.world.tokens["USDC"].address
-    route = (usdc, 1, 0, 1, stage.backend.number + 1, 1, [(0, word(FAKE), usdc, 0)])
+    route = (usdc, 1, 0, 1, stage.number + 1, 1, [(0, word(FAKE), usdc, 0)])
     data = encode_call(f"execute((address,uint256,uint256,uint256,uint256,uint8,{HOP_TYPE}[]))", route)
     assert stage.reason(stage.operator, data) == f"BidNeedsWeth(token={usdc})"
 
 
-def test_a_route_must_come_back_to_its_start(stage: Any) -> None:
+def test_a_route_must_come_back_to_its_start(stage: Stage) -> None:
     usdc = stage.world.tokens["USDC"].address
     data = execute(stage, 1, (1, word(FAKE), usdc, 0))
     assert stage.reason(stage.operator, data) == f"CycleNotClosed(start={stage.weth}, end={usdc})"
 
 
-def test_a_pool_of_the_vault_cannot_fund_a_route(stage: Any) -> None:
+def test_a_pool_of_the_vault_cannot_fund_a_route(stage: Stage) -> None:
     data = execute(stage, 1, (2, word(FAKE), stage.weth, 0))
     assert stage.reason(stage.operator, data) == "FirstHopCannotFund()"
 
 
-def test_a_promised_pool_cannot_change_the_debt(stage: Any) -> None:
+def test_a_promised_pool_cannot_change_the_debt(stage: Stage) -> None:
     stage.give("WETH", 5 * ETHER)
     forged = callback_v3(5 * ETHER, -1, debt(stage.weth, 5 * ETHER, 0, []))
     stage.backend.set_code(FAKE, puppet((stage.executor, forged)))
@@ -234,7 +235,7 @@ def test_a_promised_pool_cannot_change_the_debt(stage: Any) -> None:
     assert stage.reason(stage.operator, data) == f"UnexpectedCallback(caller={FAKE})"
 
 
-def test_a_promised_pool_cannot_ask_for_more(stage: Any) -> None:
+def test_a_promised_pool_cannot_ask_for_more(stage: Stage) -> None:
     stage.give("WETH", 5 * ETHER)
     hop = (1, word(FAKE), stage.weth, 0)
     greedy = callback_v3(5 * ETHER, -6 * ETHER, debt(stage.weth, 1, 1, [hop]))
@@ -243,7 +244,7 @@ def test_a_promised_pool_cannot_ask_for_more(stage: Any) -> None:
     assert reason == f"PartialFill(wanted=1, taken={5 * ETHER})"
 
 
-def test_a_promised_pool_is_paid_once(stage: Any) -> None:
+def test_a_promised_pool_is_paid_once(stage: Stage) -> None:
     stage.give("WETH", 5 * ETHER)
     hop = (1, word(FAKE), stage.weth, 0)
     callback = callback_v3(ETHER, -2 * ETHER, debt(stage.weth, ETHER, 1, [hop]))
@@ -251,7 +252,7 @@ def test_a_promised_pool_is_paid_once(stage: Any) -> None:
     assert stage.reason(stage.operator, execute(stage, ETHER, hop)) == f"UnexpectedCallback(caller={FAKE})"
 
 
-def test_another_contract_cannot_use_the_promise(stage: Any) -> None:
+def test_another_contract_cannot_use_the_promise(stage: Stage) -> None:
     stage.give("WETH", 5 * ETHER)
     hop = (1, word(FAKE), stage.weth, 0)
     callback = callback_v3(ETHER, -2 * ETHER, debt(stage.weth, ETHER, 1, [hop]))
@@ -260,17 +261,17 @@ def test_another_contract_cannot_use_the_promise(stage: Any) -> None:
     assert stage.reason(stage.operator, execute(stage, ETHER, hop)) == f"UnexpectedCallback(caller={FAKE_2})"
 
 
-def test_a_pool_that_never_calls_back_fails_the_route(stage: Any) -> None:
+def test_a_pool_that_never_calls_back_fails_the_route(stage: Stage) -> None:
     stage.backend.set_code(FAKE, puppet(returns=bytes(64)))
     data = execute(stage, 1, (1, word(FAKE), stage.weth, 0))
     assert stage.reason(stage.operator, data) == "CallbackMissing()"
 
 
-def test_the_fee_recipient_cannot_come_back_in(stage: Any) -> None:
+def test_the_fee_recipient_cannot_come_back_in(stage: Stage) -> None:
     stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
     assert stage.send(stage.owner, encode_call("setOperator(address,bool)", FEE_RECIPIENT, True)).ok
     for call in (
-        stage.calldata(*ROUTE, target_block=stage.backend.number + 1),
+        stage.calldata(*ROUTE, target_block=stage.number + 1),
         callback_v3(1, -1, debt(stage.weth, 1, 0, [])),
     ):
         stage.backend.set_code(FEE_RECIPIENT, puppet((stage.executor, call)))
@@ -280,7 +281,7 @@ def test_the_fee_recipient_cannot_come_back_in(stage: Any) -> None:
     assert stage.send(stage.operator, stage.calldata(*ROUTE, bid=1)).ok
 
 
-def test_one_transaction_may_hold_two_routes(stage: Any) -> None:
+def test_one_transaction_may_hold_two_routes(stage: Stage) -> None:
     stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
     assert stage.send(stage.owner, encode_call("setOperator(address,bool)", FAKE, True)).ok
     route = stage.calldata(*ROUTE)
@@ -292,7 +293,7 @@ def test_one_transaction_may_hold_two_routes(stage: Any) -> None:
     assert once < stage.held() < 2 * once
 
 
-def test_a_stolen_operator_key_cannot_take_what_is_held(stage: Any) -> None:
+def test_a_stolen_operator_key_cannot_take_what_is_held(stage: Stage) -> None:
     """Two pools of the thief: the first claims to have paid tokens, the second asks to be paid them."""
     usdc, loot = stage.world.tokens["USDC"].address, 9 * 10**6
     stage.give("USDC", loot)
@@ -312,7 +313,7 @@ def test_a_stolen_operator_key_cannot_take_what_is_held(stage: Any) -> None:
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])
-def test_the_constructor_refuses_a_zero_address(stage: Any, missing: int) -> None:
+def test_the_constructor_refuses_a_zero_address(stage: Stage, missing: int) -> None:
     arguments = [stage.weth, stage.world.vault, stage.owner, stage.operator]
     arguments[missing] = "0x" + "00" * 20
     code = load_artifact("OmniArbExecutor").bytecode

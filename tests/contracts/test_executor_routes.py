@@ -8,6 +8,7 @@ from eth_utils.crypto import keccak
 from chain.devnet.calldata import encode_call
 from chain.devnet.protocols import AUTHORIZER, must_send
 from execution.command import Funding
+from tests.executor_stage import Stage
 
 ETHER = 10**18
 FEE_RECIPIENT = "0x" + "00" * 20
@@ -39,14 +40,14 @@ GAINING = [
 ]
 
 
-def open_gap(stage: Any, case: Any) -> tuple[str, ...]:
+def open_gap(stage: Stage, case: Any) -> tuple[str, ...]:
     move, route = case
     stage.sell(*move)
     return tuple(route)
 
 
 @pytest.mark.parametrize(("case", "funding"), GAINING)
-def test_the_profit_stays_and_the_minimum_is_exact(stage: Any, case: Any, funding: Funding) -> None:
+def test_the_profit_stays_and_the_minimum_is_exact(stage: Stage, case: Any, funding: Funding) -> None:
     route = open_gap(stage, case)
     stage.give("WETH", 5)
     with stage.undone():
@@ -68,7 +69,7 @@ def test_the_profit_stays_and_the_minimum_is_exact(stage: Any, case: Any, fundin
 
 
 @pytest.mark.parametrize(("case", "funding"), GAINING)
-def test_the_fee_recipient_gets_exactly_the_bid(stage: Any, case: Any, funding: Funding) -> None:
+def test_the_fee_recipient_gets_exactly_the_bid(stage: Stage, case: Any, funding: Funding) -> None:
     route = open_gap(stage, case)
     bid = 10**15
     before = stage.backend.get_balance(FEE_RECIPIENT)
@@ -78,7 +79,7 @@ def test_the_fee_recipient_gets_exactly_the_bid(stage: Any, case: Any, funding: 
     assert stage.backend.get_balance(stage.executor) == 0
 
 
-def test_a_bid_above_the_profit_reverts_even_if_money_is_held(stage: Any) -> None:
+def test_a_bid_above_the_profit_reverts_even_if_money_is_held(stage: Stage) -> None:
     route = open_gap(stage, V3_TO_V2)
     stage.give("WETH", 50 * ETHER)
     data = stage.calldata(*route, bid=ETHER)
@@ -87,7 +88,7 @@ def test_a_bid_above_the_profit_reverts_even_if_money_is_held(stage: Any) -> Non
 
 @pytest.mark.parametrize("funding", [VAULT, FIRST])
 @pytest.mark.parametrize("case", [V3_TO_V2, V2_TO_V3])
-def test_a_losing_route_reverts_even_if_money_is_held(stage: Any, case: Any, funding: Funding) -> None:
+def test_a_losing_route_reverts_even_if_money_is_held(stage: Stage, case: Any, funding: Funding) -> None:
     route = tuple(reversed(open_gap(stage, case)))
     stage.give("WETH", 50 * ETHER)
     data = stage.calldata(*route, funding=funding)
@@ -96,18 +97,18 @@ def test_a_losing_route_reverts_even_if_money_is_held(stage: Any, case: Any, fun
     assert stage.held() == 50 * ETHER
 
 
-def test_the_vaults_loan_cannot_fund_a_hop_in_the_vault(stage: Any) -> None:
+def test_the_vaults_loan_cannot_fund_a_hop_in_the_vault(stage: Stage) -> None:
     route = open_gap(stage, V2_TO_WEIGHTED)
     assert stage.reason(stage.operator, stage.calldata(*route, funding=VAULT)) == "BAL#400"
 
 
-def test_a_loan_above_the_vaults_balance_reverts(stage: Any) -> None:
+def test_a_loan_above_the_vaults_balance_reverts(stage: Stage) -> None:
     route = open_gap(stage, V3_TO_V2)
     data = stage.calldata(*route, funding=VAULT, amount_in=10**6 * ETHER)
     assert stage.reason(stage.operator, data) == "BAL#528"
 
 
-def test_the_loan_fee_comes_out_of_the_profit(stage: Any) -> None:
+def test_the_loan_fee_comes_out_of_the_profit(stage: Stage) -> None:
     route = open_gap(stage, V3_TO_V2)
     amount, fee = 3 * ETHER, 5 * 10**14
     admin, collector = stage.world.accounts["deployer"].address, stage.world.fees_collector
@@ -123,29 +124,29 @@ def test_the_loan_fee_comes_out_of_the_profit(stage: Any) -> None:
     assert stage.held() == free - amount * fee // ETHER
 
 
-def test_no_approval_is_left_after_a_swap_in_the_vault(stage: Any) -> None:
+def test_no_approval_is_left_after_a_swap_in_the_vault(stage: Stage) -> None:
     route = open_gap(stage, V2_TO_WEIGHTED)
     assert stage.send(stage.operator, stage.calldata(*route)).ok
     dai, signature = stage.world.tokens["DAI"].address, "allowance(address,address)"
     assert stage.read("uint256", signature, stage.executor, stage.world.vault, to=dai) == (0,)
 
 
-def test_a_pool_that_cannot_take_the_whole_input_refuses_the_route(stage: Any) -> None:
+def test_a_pool_that_cannot_take_the_whole_input_refuses_the_route(stage: Stage) -> None:
     stage.sell("uniswap_v2/USDC", "WETH", ETHER)
     data = stage.calldata("uniswap_v3/USDC/500", "uniswap_v2/USDC", amount_in=50_000 * ETHER)
     assert stage.reason(stage.operator, data).startswith(f"PartialFill(wanted={50_000 * ETHER}, taken=")
 
 
 @pytest.mark.parametrize("offset", [-1, 0, 2, 1000])
-def test_a_route_runs_in_its_target_block_only(stage: Any, offset: int) -> None:
+def test_a_route_runs_in_its_target_block_only(stage: Stage, offset: int) -> None:
     route = open_gap(stage, V3_TO_V2)
-    current = stage.backend.number + 1
-    data = stage.calldata(*route, target_block=stage.backend.number + offset)
-    expected = f"WrongBlock(current={current}, target={stage.backend.number + offset})"
+    current = stage.number + 1
+    data = stage.calldata(*route, target_block=stage.number + offset)
+    expected = f"WrongBlock(current={current}, target={stage.number + offset})"
     assert stage.reason(stage.operator, data) == expected
 
 
-def test_a_signed_route_cannot_run_again(stage: Any) -> None:
+def test_a_signed_route_cannot_run_again(stage: Stage) -> None:
     data = stage.calldata(*open_gap(stage, V3_TO_V2))
     assert stage.send(stage.operator, data).ok
     assert stage.reason(stage.operator, data).startswith("WrongBlock(")

@@ -23,7 +23,7 @@ from models.tracking import (
     skill_so_far,
     tracking_uri,
 )
-from tests.registry_fixtures import NOW_NS, PROVENANCE, WINS, study
+from tests.registry_fixtures import NOW_NS, WINS, provenance, study
 
 
 def test_address_is_the_same_from_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ def test_address_is_the_same_from_every_folder(tmp_path: Path, monkeypatch: pyte
 
 
 def test_study_gives_one_parent_and_one_child_per_model(store: TrackingStore) -> None:
-    logged = log_study(store, study(WINS), PROVENANCE, clock=ManualClock(NOW_NS))
+    logged = log_study(store, study(WINS), provenance(), clock=ManualClock(NOW_NS))
     client = MlflowClient(store.uri)
     assert set(logged.runs) == set(WINS)
     for name, run_id in logged.runs.items():
@@ -47,7 +47,7 @@ def test_study_gives_one_parent_and_one_child_per_model(store: TrackingStore) ->
         assert run.data.params["seed"] == "7"
         assert run.data.params["horizon_blocks"] == "2"
         assert run.data.params["best_baseline"] == "persistence"
-        assert run.data.tags["data_hash"] == PROVENANCE.data_hash
+        assert run.data.tags["data_hash"] == provenance().data_hash
         assert run.inputs.dataset_inputs[0].dataset.name == "devnet-7"
         plots = {file.path for file in client.list_artifacts(run_id, "plots")}
         assert plots == {"plots/calibration.png", "plots/prediction_vs_truth.png"}
@@ -60,7 +60,7 @@ def test_study_gives_one_parent_and_one_child_per_model(store: TrackingStore) ->
 
 
 def test_metrics_over_blocks_are_thinned(store: TrackingStore) -> None:
-    logged = log_study(store, study(WINS, count=5003), PROVENANCE, clock=ManualClock(NOW_NS))
+    logged = log_study(store, study(WINS, count=5003), provenance(), clock=ManualClock(NOW_NS))
     history = MlflowClient(store.uri).get_metric_history(logged.runs["lstm"], "mae")
     assert POINTS_AT_MOST // 2 < len(history) <= POINTS_AT_MOST + 1
     assert [point.step for point in history] == sorted({point.step for point in history})
@@ -74,7 +74,7 @@ def test_logging_is_quick_and_leaves_no_folder_mlflow_would_mistake_for_its_old_
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     started = time.monotonic()
-    log_study(store, study(WINS, count=5000), PROVENANCE)
+    log_study(store, study(WINS, count=5000), provenance())
     assert time.monotonic() - started < 15
     assert list(elsewhere.iterdir()) == []
     assert not [path for path in store.home.iterdir() if re.fullmatch(r"\d+", path.name)]
@@ -82,7 +82,7 @@ def test_logging_is_quick_and_leaves_no_folder_mlflow_would_mistake_for_its_old_
 
 
 def test_two_stores_do_not_mix(store: TrackingStore, migrated_home: Path) -> None:
-    log_study(store, study(WINS), PROVENANCE, clock=ManualClock(NOW_NS))
+    log_study(store, study(WINS), provenance(), clock=ManualClock(NOW_NS))
     assert MlflowClient(tracking_uri(migrated_home)).get_experiment_by_name("omniarb") is None
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.registry_fixtures import migrated_home, register, store
+from tests.registry_fixtures import migrated_home, register, registered, store
 
-__all__ = ["migrated_home", "register", "store"]
+__all__ = ["migrated_home", "register", "registered", "store"]

@@ -81,4 +81,3 @@ def test_used_nonces_are_forgotten_with_their_senders() -> None:
     assert [one.nonce for one in pool] == [2]
     pool.remove_used({"a": 3})
     assert len(pool) == 0
-    assert pool.senders == ()

@@ -1,0 +1,106 @@
+"""The local chain as a child process: started, asked on one line, and never left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from core.errors import DevnetError
+from core.processes import die_with_parent
+
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+
+class DevnetChild:
+    """``omniarb devnet`` in a process of its own.
+
+    Parameters
+    ----------
+    arguments
+        Arguments of the command.
+    environ
+        Its environment; carries the keystore password.
+    log
+        File for what it prints on stderr.
+    """
+
+    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
+        self._arguments = list(arguments)
+        self._environ = dict(environ)
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self.description: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Start and wait for the line that describes the chain.
+
+        Raises
+        ------
+        DevnetError
+            If it ends or stays silent; the message names its log.
+        """
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "cli.main", "devnet", *self._arguments],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self._environ,
+                # Ctrl-C goes to us alone; we stop the child in order
+                start_new_session=True,
+                preexec_fn=die_with_parent(),
+            )
+        try:
+            assert self._process.stdout is not None
+            self.description = json.loads(self._first_line(self._process.stdout))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask it to end, and end it if it does not."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def _first_line(self, stream: IO[bytes]) -> bytes:
+        deadline = time.monotonic() + START_SECONDS
+        with selectors.DefaultSelector() as selector:
+            selector.register(stream, selectors.EVENT_READ)
+            while time.monotonic() < deadline:
+                if selector.select(timeout=0.5):
+                    line = stream.readline()
+                    if line:
+                        return line
+                    raise self._failed("ended before it was ready")
+        raise self._failed(f"said nothing for {START_SECONDS:g} s")
+
+    def _failed(self, what: str) -> DevnetError:
+        tail = self._log.read_text(errors="replace").strip().splitlines()[-1:]
+        said = f": {tail[0]}" if tail else ""
+        return DevnetError(f"the local chain {what}{said} (log: {self._log})", log=str(self._log))

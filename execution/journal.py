@@ -1,0 +1,192 @@
+"""Append-only record of what was decided, planned, sent and settled.
+
+A row is on disk before its bundle leaves. So after a crash at any line we know at least what
+may have been sent, and a bundle that may have been sent is never sent again. Rows are only
+added, never changed.
+
+Wei do not fit the 64 bits of a database integer; they are stored as decimal strings.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Column, Engine, Row, Table, func, insert, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from core.errors import ExecutionError
+from core.seams import Clock
+from execution.command import Bundle, Decision, Plan, Settlement
+from execution.journal_rows import (
+    BUNDLES,
+    DECISIONS,
+    METADATA,
+    PLANS,
+    SETTLEMENTS,
+    Values,
+    read_bundle,
+    read_decision,
+    read_settlement,
+    write_bundle,
+    write_decision,
+    write_plan,
+    write_settlement,
+)
+
+
+class Journal:
+    """The execution journal in a database.
+
+    Parameters
+    ----------
+    engine
+        From :func:`core.database.open_database`; tables are made if they are not there.
+    clock
+        Source of the times at which rows are recorded.
+
+    Raises
+    ------
+    ExecutionError
+        If the database cannot be read or written.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        try:
+            METADATA.create_all(engine)
+        except SQLAlchemyError as error:
+            raise ExecutionError(
+                f"the execution journal cannot be opened; check storage.database_url: {error}"
+            ) from error
+
+    def record_decision(self, decision: Decision) -> None:
+        """Record a decision, approved or not.
+
+        Raises
+        ------
+        ExecutionError
+            If its id is already there, or the database fails.
+        """
+        self._add(DECISIONS, write_decision(decision))
+
+    def record_plan(self, plan: Plan) -> None:
+        """Record the transaction of a recorded decision.
+
+        Raises
+        ------
+        ExecutionError
+            If the decision is not recorded or has a plan already, or the database fails.
+        """
+        self._add(PLANS, write_plan(plan))
+
+    def claim(self, bundle: Bundle) -> None:
+        """Record that a bundle is about to leave; only who returns from here may send it.
+
+        Raises
+        ------
+        ExecutionError
+            If its id was claimed before, or a bundle of the same transactions is still
+            unsettled: it may have been sent. Or if the decision is not recorded, or the
+            database fails.
+        """
+        values = {**write_bundle(bundle), "recorded_ns": self._clock.now_ns()}
+        same = _unsettled().where(BUNDLES.c.bundle_hash == bundle.bundle_hash.hex())
+        try:
+            with self._engine.begin() as connection:
+                if connection.execute(same).first() is not None:
+                    raise ExecutionError(
+                        "these transactions may have been sent already; settle that bundle first",
+                        bundle_id=bundle.bundle_id,
+                    )
+                connection.execute(insert(BUNDLES).values(values))
+        except SQLAlchemyError as error:
+            raise _failed("bundles", bundle.bundle_id, error) from error
+
+    def record_settlement(self, settlement: Settlement) -> None:
+        """Record what became of a claimed bundle.
+
+        Raises
+        ------
+        ExecutionError
+            If the bundle was never claimed or is settled already, or the database fails.
+        """
+        self._add(SETTLEMENTS, write_settlement(settlement))
+
+    def unsettled(self) -> tuple[Bundle, ...]:
+        """Return bundles that may have been sent and are not settled, oldest first."""
+        rows = self._read(_unsettled().order_by(BUNDLES.c.recorded_ns, BUNDLES.c.bundle_id))
+        return tuple(read_bundle(row) for row in rows)
+
+    def decision(self, decision_id: str) -> Decision:
+        """Return a recorded decision.
+
+        Raises
+        ------
+        ExecutionError
+            If there is none of this id.
+        """
+        rows = self._read(select(DECISIONS).where(DECISIONS.c.decision_id == decision_id))
+        if not rows:
+            raise ExecutionError("no such decision is recorded", decision_id=decision_id)
+        return read_decision(rows[0])
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """Return all decisions in the order in which they were recorded."""
+        rows = self._read(select(DECISIONS).order_by(DECISIONS.c.recorded_ns, DECISIONS.c.decision_id))
+        return tuple(read_decision(row) for row in rows)
+
+    def settlements(self) -> tuple[Settlement, ...]:
+        """Return all settlements in the order in which they were recorded."""
+        order = (SETTLEMENTS.c.recorded_ns, SETTLEMENTS.c.bundle_id)
+        return tuple(read_settlement(row) for row in self._read(select(SETTLEMENTS).order_by(*order)))
+
+    def id_counts(self) -> dict[str, int]:
+        """Return how many ids of each kind were used, to go on counting after a restart.
+
+        Examples
+        --------
+        >>> from core.database import open_database
+        >>> from core.seams import Ids, ManualClock
+        >>> journal = Journal(open_database("sqlite://"), ManualClock())
+        >>> Ids(journal.id_counts()).next("bundle")
+        'bundle-000001'
+        """
+        return {
+            "decision": self._last_number(DECISIONS.c.decision_id),
+            "bundle": self._last_number(BUNDLES.c.bundle_id),
+        }
+
+    def _add(self, table: Table, values: Values) -> None:
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(table).values({**values, "recorded_ns": self._clock.now_ns()}))
+        except SQLAlchemyError as error:
+            raise _failed(table.name, next(iter(values.values())), error) from error
+
+    def _last_number(self, column: Column[str]) -> int:
+        """Return the number at the end of the newest id; ids of one length sort as their numbers."""
+        newest = select(column).order_by(func.length(column).desc(), column.desc()).limit(1)
+        rows = self._read(newest)
+        return int(str(rows[0][0]).rpartition("-")[2]) if rows else 0
+
+    def _read(self, query: Any) -> list[Row[Any]]:
+        try:
+            with self._engine.connect() as connection:
+                return list(connection.execute(query))
+        except SQLAlchemyError as error:
+            raise ExecutionError(f"the execution journal cannot be read: {error}") from error
+
+
+def _unsettled() -> Any:
+    settled = select(SETTLEMENTS.c.bundle_id)
+    return select(BUNDLES).where(BUNDLES.c.bundle_id.not_in(settled))
+
+
+def _failed(table: str, key: str, error: SQLAlchemyError) -> ExecutionError:
+    if isinstance(error, IntegrityError):
+        return ExecutionError(
+            f"{table} has a row for {key} already, or lacks the row it belongs to; nothing was recorded",
+            key=key,
+        )
+    return ExecutionError(f"the execution journal cannot be written: {error}", key=key)

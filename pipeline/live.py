@@ -1,0 +1,199 @@
+"""Follow a chain live and trade: one loop from a block to signed bytes to a settled bundle.
+
+Per block, in this order: apply and rescore, sign and send (the event path); then settle the
+bundle that was for this block, compute features, ask for a forecast, and answer a lock-step
+chain. Nothing after the event path can delay the bundle of the same block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from analysis.records import SettledBid
+from chain.blocks import Block, BlockHeader
+from core.reasons import Reason
+from core.seams import Clock, Randomness, SystemClock
+from execution.block_facts import gather_facts
+from execution.journal import Journal
+from execution.settlement import settle
+from market.context import NO_CONTEXT
+from models.bidding import BidModel
+from pipeline.accounting import native_wealth
+from pipeline.live_config import LiveConfig, LiveResult
+from pipeline.live_session import LiveSession, open_session
+from pipeline.live_views import shown_opportunity
+from pipeline.outlook import Outlook
+from pipeline.trader import Prepared
+from scoring.opportunity import Opportunity
+
+US_PER_NS = 1 / 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A bundle whose target block has not come yet."""
+
+    prepared: Prepared
+    accepted: bool
+
+
+class LiveLoop:
+    """Follows a chain for a number of blocks and trades on it.
+
+    Parameters
+    ----------
+    config
+        What to follow and how.
+    outlook
+        Base-fee forecasts; ``None`` trades without.
+    clock
+        Seam.
+    """
+
+    def __init__(
+        self, config: LiveConfig, outlook: Outlook | None = None, clock: Clock | None = None
+    ) -> None:
+        self._config = config
+        self._outlook = outlook
+        self._clock = clock or SystemClock()
+        self._bids = BidModel(Randomness(config.seed))
+        self._stop = False
+        self._head: BlockHeader | None = None
+        self._open: _Open | None = None
+        self._settled: list[SettledBid] = []
+        self._refusals: Counter[Reason] = Counter()
+        self._opportunities = 0
+        self._sent = 0
+        self._followed = 0
+        self._latencies: list[float] = []
+        self._stages: dict[str, list[float]] = defaultdict(list)
+        self._latest: tuple[dict[str, Any], ...] = ()
+
+    async def run(self) -> LiveResult:
+        """Follow the chain until the configured number of blocks, or :meth:`stop`.
+
+        Raises
+        ------
+        OmniArbError
+            Whatever ended it: an unreachable node, a journal that cannot be written, a broken invariant.
+        """
+        config = self._config
+        async with open_session(self._config, self._bids, self._clock) as session:
+            start = session.walk.state.head
+            assert start is not None
+            holders = (session.trader.address, config.executor)
+            await session.refresh(start.number)
+            before = await native_wealth(session.chain, holders, config.wrapped_native, start.number)
+            async for block in session.feed.blocks():
+                await self._on_block(session, block)
+                if self._stop or self._followed >= config.blocks:
+                    break
+            head = session.walk.state.head
+            assert head is not None
+            after = await native_wealth(session.chain, holders, config.wrapped_native, head.number)
+            return self._result(session, start.number + 1, head.number, before, after)
+
+    def stop(self) -> None:
+        """End after the block at hand."""
+        self._stop = True
+
+    def status(self) -> dict[str, Any]:
+        """Return what the loop is doing, in plain types."""
+        outlook = self._outlook.latest if self._outlook else None
+        verdicts = Counter(bid.settlement.verdict.value for bid in self._settled)
+        return {
+            "head": self._head.number if self._head else None,
+            "blocks_followed": self._followed,
+            "blocks_asked": self._config.blocks,
+            "opportunities": self._opportunities,
+            "bundles_sent": self._sent,
+            "verdicts": dict(verdicts),
+            "refusals": {reason.value: count for reason, count in self._refusals.items()},
+            "profit_wei": str(sum(bid.settlement.profit for bid in self._settled)),
+            "forecast": asdict(outlook) if outlook is not None else None,
+        }
+
+    def opportunities(self) -> list[dict[str, Any]]:
+        """Return the opportunities of the latest block, best first; amounts are decimal strings."""
+        return list(self._latest)
+
+    async def _on_block(self, session: LiveSession, block: Block) -> None:
+        started = self._clock.monotonic_ns()
+        walked = session.walk.advance(block)
+        self._stages["score"].append((self._clock.monotonic_ns() - started) * US_PER_NS)
+        self._followed += 1
+        self._head = block.header
+        found = walked.scored.opportunities
+        self._opportunities += len(found)
+        due, self._open = self._open, None
+        if self._followed < self._config.blocks and not self._stop:
+            await self._trade(session, block, found)
+        if due is not None:
+            await self._settle(session, due)
+        self._latest = tuple(shown_opportunity(opportunity) for opportunity in found)
+        row = session.walk.observe(walked, NO_CONTEXT)
+        if self._outlook is not None:
+            await self._outlook.look(row, block.header)
+        await session.refresh(block.number)
+        await session.answer(block.number)
+
+    async def _trade(self, session: LiveSession, block: Block, found: Sequence[Opportunity]) -> None:
+        prepared = await session.trader.prepare(found, block.header)
+        if prepared is None:
+            return
+        self._latencies.append((prepared.signed_ns - block.known_at_ns) * US_PER_NS)
+        for stage, microseconds in prepared.stages_us.items():
+            self._stages[stage].append(microseconds)
+        await asyncio.to_thread(_record, session.journal, prepared)
+        sent = await session.sender.send(prepared.bundle)
+        accepted = any(result.error is None for result in sent)
+        self._sent += accepted
+        if not accepted:
+            self._refusals[Reason.RELAYS_REFUSED] += 1
+        self._open = _Open(prepared, accepted)
+
+    async def _settle(self, session: LiveSession, due: _Open) -> None:
+        decision, bundle = due.prepared.decision, due.prepared.bundle
+        specs = {spec.pool_id: spec for spec in self._config.specs}
+        facts = await gather_facts(session.chain, bundle, decision, specs, accepted=due.accepted, late=False)
+        settlement = settle(
+            bundle, decision, facts, executor=self._config.executor, weth=self._config.wrapped_native
+        )
+        await asyncio.to_thread(session.journal.record_settlement, settlement)
+        gross = decision.opportunity.gross_profit
+        rivals = [rival.payment for rival in facts.rivals if rival.is_arbitrage and rival.payment is not None]
+        rival_bid = max(rivals, default=None)
+        self._settled.append(SettledBid(settlement, gross, rival_bid))
+        if settlement.verdict in (Reason.LANDED, Reason.OUTBID):
+            won = settlement.verdict is Reason.LANDED
+            self._bids.observe(gross, decision.bid, won, None if won else settlement.winning_bid)
+
+    def _result(self, session: LiveSession, first: int, last: int, before: int, after: int) -> LiveResult:
+        counters = session.feed.counters
+        return LiveResult(
+            first_block=first,
+            last_block=last,
+            opportunities=self._opportunities,
+            bundles_sent=self._sent,
+            bids=tuple(self._settled),
+            refusals=self._refusals + session.trader.refusals,
+            balance_before=before,
+            balance_after=after,
+            latencies_us=tuple(self._latencies),
+            stages_us={stage: tuple(values) for stage, values in self._stages.items()},
+            prices=session.walk.series.prices(),
+            gaps=session.walk.series.gaps(),
+            forecasts=self._outlook.calibration() if self._outlook else None,
+            feed=asdict(counters),
+        )
+
+
+def _record(journal: Journal, prepared: Prepared) -> None:
+    """Put everything on disk before a byte leaves."""
+    journal.record_decision(prepared.decision)
+    journal.record_plan(prepared.plan)
+    journal.claim(prepared.bundle)

@@ -1,0 +1,143 @@
+"""Everything that is open while a chain is followed: node, relays, keys, journal, feed, market."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from chain.devnet.artifacts import load_artifact
+from chain.providers import Provider
+from chain.signers import FlashbotsIdentity, Wallet
+from chain.websocket_feed import WebSocketFeed
+from core.database import open_database
+from core.seams import Clock, Ids
+from core.secrets import KeySource, PrivateKey, check_separate, load_key
+from execution.block_facts import gather_facts
+from execution.journal import Journal
+from execution.plan import BidPolicy
+from execution.relays.client import BundleSender, RelayClient
+from execution.risk.checks import standard_chain
+from execution.settlement import settle
+from pipeline.accounting import BALANCE_OF
+from pipeline.bootstrap import load_market
+from pipeline.live_config import KEYSTORE_PASSWORD_VARIABLE, LiveConfig
+from pipeline.loop import BlockWalk
+from pipeline.trader import Desk, Trader
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """Open connections and the state built on them; made by :func:`open_session`."""
+
+    config: LiveConfig
+    chain: Provider
+    relay: Provider
+    sender: BundleSender
+    journal: Journal
+    feed: WebSocketFeed
+    walk: BlockWalk
+    trader: Trader
+
+    async def refresh(self, number: int) -> None:
+        """Ask what the next block's event path needs and has no time to ask for."""
+        call = {
+            "to": self.config.wrapped_native,
+            "data": BALANCE_OF + self.config.vault[2:].rjust(64, "0"),
+        }
+        self.trader.vault_balance = int(await self.chain.call("eth_call", [call, hex(number)]), 16)
+
+    async def answer(self, number: int) -> None:
+        """Tell a lock-step chain that this block has been dealt with."""
+        if self.config.agent:
+            await self.relay.call("devnet_answer", [{"name": self.config.agent, "blockNumber": number}])
+
+    async def settle_leftovers(self) -> int:
+        """Settle bundles that an earlier run may have sent and did not live to settle.
+
+        Returns
+        -------
+        int
+            How many there were.
+        """
+        leftovers = self.journal.unsettled()
+        specs = {spec.pool_id: spec for spec in self.config.specs}
+        for bundle in leftovers:
+            decision = self.journal.decision(bundle.decision_id)
+            facts = await gather_facts(self.chain, bundle, decision, specs, accepted=True, late=False)
+            weth = self.config.wrapped_native
+            self.journal.record_settlement(
+                settle(bundle, decision, facts, executor=self.config.executor, weth=weth)
+            )
+        return len(leftovers)
+
+
+@asynccontextmanager
+async def open_session(config: LiveConfig, policy: BidPolicy, clock: Clock) -> AsyncIterator[LiveSession]:
+    """Open everything, settle what an earlier run left open, and register with a lock-step chain.
+
+    Raises
+    ------
+    SecretError
+        If a key is missing, or one key is used for two purposes.
+    RpcError
+        If the node or the relay does not answer.
+    """
+    wallet_key, flashbots_key = _keys(config)
+    async with AsyncExitStack() as stack:
+        chain = await stack.enter_async_context(Provider(config.http_url))
+        relay = await stack.enter_async_context(Provider(config.relay_urls[0]))
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=config.relay_timeout_s))
+        engine = open_database(config.journal_url)
+        stack.callback(engine.dispose)
+        journal = Journal(engine, clock)
+        identity = FlashbotsIdentity(flashbots_key)
+        if config.agent:
+            await relay.call("devnet_register", [{"name": config.agent}])
+        tokens = {token.address: token for token in config.tokens}
+        state = await load_market(chain, config.specs, tokens)
+        walk = BlockWalk(state, config.specs, config.wrapped_native, config.max_hops)
+        addresses = sorted({spec.address for spec in config.specs})
+        feed = await stack.enter_async_context(
+            WebSocketFeed(config.ws_url, chain, addresses, clock, after=state.head)
+        )
+        session = LiveSession(
+            config=config,
+            chain=chain,
+            relay=relay,
+            sender=BundleSender([RelayClient(url, identity, http) for url in config.relay_urls]),
+            journal=journal,
+            feed=feed,
+            walk=walk,
+            trader=_trader(config, chain, Wallet(wallet_key), policy, Ids(journal.id_counts()), clock),
+        )
+        await session.settle_leftovers()
+        yield session
+
+
+def _keys(config: LiveConfig) -> tuple[PrivateKey, PrivateKey]:
+    wallet, flashbots = (
+        load_key(KeySource(keystore, KEYSTORE_PASSWORD_VARIABLE), os.environ)
+        for keystore in (config.wallet_keystore, config.flashbots_keystore)
+    )
+    check_separate(wallet, flashbots)
+    return wallet, flashbots
+
+
+def _trader(
+    config: LiveConfig, chain: Provider, wallet: Wallet, policy: BidPolicy, ids: Ids, clock: Clock
+) -> Trader:
+    desk = Desk(
+        wallet=wallet,
+        executor=config.executor,
+        wrapped_native=config.wrapped_native,
+        abi=load_artifact("OmniArbExecutor").abi,
+        specs={spec.pool_id: spec for spec in config.specs},
+        chain_id=config.chain_id,
+        block_time=config.block_time,
+        max_slippage_ppm=config.limits.max_slippage_ppm,
+    )
+    return Trader(desk, chain, standard_chain(config.limits), policy, ids, clock)

@@ -1,0 +1,231 @@
+"""Real MLflow and real Ray Serve: the alias moves, requests go on, a bad model changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from mlflow.tracking import MlflowClient
+
+from core.errors import ExecutionError, ModelError, ServingError
+from core.reasons import Reason
+from models.tracking import TrackingStore
+from serving.app import ServingApp, ServingConfig, start_serving
+from serving.executor import wait_for_result
+from tests.loop_double import LoopDouble
+from tests.registry_fixtures import LOSES, SCHEMA, WINS, log_and_promote, window
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+NAME = "base-fee-h2"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> TrackingStore:
+    """Return a store with four versions: 1 serves, 3 is a good one, 4 is damaged."""
+    store = TrackingStore(tmp_path_factory.mktemp("serving") / "mlruns")
+    log_and_promote(store, WINS)
+    log_and_promote(store, LOSES)
+    before = set(store.home.glob("artifacts/**/snapshot.zip"))
+    assert log_and_promote(store, WINS).version == "4"
+    (damaged,) = set(store.home.glob("artifacts/**/snapshot.zip")) - before
+    damaged.write_bytes(damaged.read_bytes()[:64])
+    point_at(store, "1")
+    return store
+
+
+@pytest.fixture(scope="module")
+def app(home: TrackingStore) -> Iterator[ServingApp]:
+    with start_serving(ServingConfig(home.home, poll_s=0.1)) as running:
+        assert ray_processes()
+        yield running
+    wait_until(lambda: not ray_processes())
+
+
+@pytest.fixture
+def client(app: ServingApp) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=app.url, timeout=20) as made:
+        yield made
+
+
+def ray_processes() -> list[str]:
+    """Return command lines of the living Ray processes below this one."""
+    parents, lines = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[folder.name] = parent
+                lines[folder.name] = (folder / "cmdline").read_text().replace("\0", " ")
+    ours, grew = {str(os.getpid())}, True
+    while grew:
+        found = {process for process, parent in parents.items() if parent in ours} - ours
+        ours, grew = ours | found, bool(found)
+    return [lines[process] for process in ours if "ray" in lines[process] and process != str(os.getpid())]
+
+
+def point_at(store: TrackingStore, version: str) -> None:
+    MlflowClient(store.uri, store.uri).set_registered_model_alias(NAME, "champion", version)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def ask(client: httpx.Client) -> httpx.Response:
+    rows = [list(row.values) for row in window()]
+    return client.post(
+        "/api/v1/forecast", json={"features": list(SCHEMA.names), "rows": rows, "issued_block": 9}
+    )
+
+
+class Traffic:
+    """Requests without a pause, from another thread, until told to stop."""
+
+    def __init__(self, url: str) -> None:
+        self.answers: list[tuple[int, str]] = []
+        self._url = url
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        with httpx.Client(base_url=self._url, timeout=20) as client:
+            while not self._stop.is_set():
+                response = ask(client)
+                self.answers.append((response.status_code, response.json().get("model_version")))
+
+    def __enter__(self) -> Traffic:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def versions(self) -> list[str]:
+        return [version for _, version in self.answers]
+
+
+def test_moving_the_alias_swaps_the_version_with_no_failed_request(
+    app: ServingApp, home: TrackingStore, client: httpx.Client
+) -> None:
+    point_at(home, "1")
+    wait_until(lambda: ask(client).json()["model_version"] == "1")
+    with Traffic(app.url) as traffic:
+        wait_until(lambda: len(traffic.answers) > 20)
+        point_at(home, "3")
+        wait_until(lambda: "3" in traffic.versions())
+        seen = len(traffic.answers)
+        wait_until(lambda: len(traffic.answers) > seen + 20)
+    assert {status for status, _ in traffic.answers} == {200}
+    versions = traffic.versions()
+    assert versions == sorted(versions), "1 up to the swap, 3 from there"
+    assert set(versions) == {"1", "3"}
+
+
+def test_a_damaged_version_never_displaces_the_one_that_serves(
+    app: ServingApp, home: TrackingStore, client: httpx.Client
+) -> None:
+    point_at(home, "3")
+    wait_until(lambda: ask(client).json()["model_version"] == "3")
+    with Traffic(app.url) as traffic:
+        point_at(home, "4")
+        wait_until(lambda: client.get("/healthz").json()["refusal"] is not None)
+        seen = len(traffic.answers)
+        wait_until(lambda: len(traffic.answers) > seen + 20)
+    assert set(traffic.answers) == {(200, "3")}
+    refusal = client.get("/healthz").json()["refusal"]
+    assert (refusal["code"], refusal["version"]) == ("model_unusable", "4")
+    point_at(home, "3")
+    wait_until(lambda: client.get("/healthz").json()["refusal"] is None)
+
+
+def test_removing_the_alias_keeps_the_model(home: TrackingStore, client: httpx.Client) -> None:
+    point_at(home, "1")
+    wait_until(lambda: ask(client).json()["model_version"] == "1")
+    MlflowClient(home.uri, home.uri).delete_registered_model_alias(NAME, "champion")
+    wait_until(lambda: (client.get("/healthz").json()["refusal"] or {}).get("code") == "no_champion")
+    assert ask(client).json()["model_version"] == "1"
+    point_at(home, "1")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code", "reason"),
+    [
+        ("GET", "/nothing/here", None, 404, "NOT_FOUND", None),
+        ("GET", "/api/v1/opportunities", None, 503, "SERVING_ERROR", "no_executor"),
+        ("POST", "/api/v1/forecast", {"features": ["x"]}, 422, "BAD_INPUT", None),
+        (
+            "POST",
+            "/api/v1/forecast",
+            {"features": ["x"], "rows": [[1.0]], "issued_block": 1},
+            422,
+            "MODEL_ERROR",
+            None,
+        ),
+        (
+            "POST",
+            "/api/v1/forecast",
+            {"features": list(SCHEMA.names), "rows": [[1.0, 1.0]], "issued_block": 1},
+            422,
+            "BAD_INPUT",
+            "warming_up",
+        ),
+    ],
+)
+def test_errors_cross_processes_as_one_line_of_json(
+    client: httpx.Client, method: str, path: str, body: Any, status: int, code: str, reason: str | None
+) -> None:
+    response = client.request(method, path, json=body)
+    assert "\n" not in response.text
+    error = json.loads(response.text)
+    assert (response.status_code, error["code"], error["reason"]) == (status, code, reason)
+
+
+def test_status_and_documentation_are_there(client: httpx.Client) -> None:
+    status = client.get("/api/v1/status").json()
+    assert status["predictor"]["name"] == NAME
+    assert status["executor"]["refusal"]["reason"] == "no_executor"
+    assert client.get("/docs").status_code == 200
+    assert "/api/v1/forecast" in client.get("/openapi.json").json()["paths"]
+
+
+def test_the_executor_runs_beside_serve_and_publishes_through_it(
+    app: ServingApp, client: httpx.Client, tmp_path: Path
+) -> None:
+    release = tmp_path / "release"
+    actor = app.start_executor(release, LoopDouble)
+    status = client.get("/api/v1/status").json()["executor"]
+    assert (status["state"], status["block"]) == ("running", 41)
+    assert client.get("/api/v1/opportunities").json() == {"opportunities": [{"cycle_id": "c"}]}
+    with pytest.raises(ServingError) as caught:
+        wait_for_result(actor, 0.2)
+    assert caught.value.fields["reason"] is Reason.BUSY
+    with pytest.raises(ServingError, match="running already"):
+        app.start_executor(release, LoopDouble)
+    release.write_text("fail")
+    with pytest.raises(ExecutionError, match="fund it") as failed:
+        wait_for_result(actor, 20)
+    assert failed.value.fields == {"balance": 0}
+    assert client.get("/api/v1/status").json()["executor"]["state"] == "failed"
+    app.stop_executor()
+    wait_until(lambda: client.get("/api/v1/opportunities").status_code == 503)
+
+
+def test_without_a_champion_nothing_is_started(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(ModelError) as caught:
+        start_serving(ServingConfig(tmp_path / "mlruns"))
+    assert caught.value.fields["reason"] is Reason.NO_CHAMPION
+    assert time.monotonic() - started < 5

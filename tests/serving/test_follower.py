@@ -1,0 +1,150 @@
+"""The alias is followed, a good model is never lost, and no request waits for a load."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from core.errors import ModelError
+from core.reasons import Reason
+from core.seams import ManualClock
+from models.champion import Champion
+from serving.follower import ChampionFollower
+from tests.registry_fixtures import snapshot
+
+
+def champion(version: str) -> Champion:
+    return Champion("base-fee-h2", version, "persistence", 0.9, snapshot())
+
+
+@dataclass
+class Registry:
+    """A registry in memory whose versions can be broken, slow or out of reach."""
+
+    alias: str | None = "1"
+    broken: set[str] = field(default_factory=set)
+    down: bool = False
+    gate: threading.Event | None = None
+    loading: threading.Event = field(default_factory=threading.Event)
+    loads: list[str] = field(default_factory=list)
+
+    def find(self) -> str:
+        if self.down:
+            raise ConnectionError("database is locked")
+        if self.alias is None:
+            raise ModelError("no model serves; run it", reason=Reason.NO_CHAMPION)
+        return self.alias
+
+    def load(self, version: str) -> Champion:
+        self.loads.append(version)
+        if self.gate is not None:
+            self.loading.set()
+            assert self.gate.wait(10)
+        if version in self.broken:
+            raise ModelError(f"version {version} fails on its own example")
+        return champion(version)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+@pytest.fixture
+async def follower(registry: Registry) -> AsyncIterator[ChampionFollower]:
+    made = ChampionFollower(registry.find, registry.load, ManualClock(5), poll_s=0.01)
+    yield made
+    await made.stop()
+
+
+async def test_before_the_first_load_the_answer_is_a_reason(follower: ChampionFollower) -> None:
+    with pytest.raises(ModelError) as caught:
+        _ = follower.champion
+    assert caught.value.fields["reason"] is Reason.NO_CHAMPION
+    assert follower.status()["ready"] is False
+
+
+async def test_moving_the_alias_swaps(follower: ChampionFollower, registry: Registry) -> None:
+    await follower.poll()
+    assert follower.champion.version == "1"
+    registry.alias = "2"
+    await follower.poll()
+    await follower.poll()
+    assert follower.champion.version == "2"
+    assert follower.status()["swaps"] == 2
+    assert registry.loads == ["1", "2"], "a version that serves is not loaded again"
+
+
+async def test_a_bad_version_is_tried_once_and_the_good_one_stays(
+    follower: ChampionFollower, registry: Registry
+) -> None:
+    await follower.poll()
+    registry.alias, registry.broken = "2", {"2"}
+    for _ in range(3):
+        await follower.poll()
+    status = follower.status()
+    assert follower.champion.version == status["model_version"] == "1"
+    assert status["refusal"] == {
+        "code": "model_unusable",
+        "message": "version 2 fails on its own example",
+        "version": "2",
+    }
+    assert registry.loads == ["1", "2"]
+    registry.alias = "1"
+    await follower.poll()
+    assert follower.status()["refusal"] is None
+
+
+async def test_after_a_bad_version_a_good_one_is_taken(
+    follower: ChampionFollower, registry: Registry
+) -> None:
+    registry.broken = {"1"}
+    await follower.poll()
+    assert follower.status()["ready"] is False
+    registry.alias = "2"
+    await follower.poll()
+    assert follower.champion.version == "2"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [({"down": True}, "registry_unreachable"), ({"alias": None}, "no_champion")]
+)
+async def test_losing_the_registry_or_the_alias_loses_no_model(
+    follower: ChampionFollower, registry: Registry, change: dict[str, object], code: str
+) -> None:
+    await follower.poll()
+    for name, value in change.items():
+        setattr(registry, name, value)
+    await follower.poll()
+    assert follower.champion.version == "1"
+    assert follower.status()["refusal"]["code"] == code
+    registry.down, registry.alias = False, "2"
+    await follower.poll()
+    assert follower.champion.version == "2"
+
+
+async def test_the_event_loop_runs_on_while_a_model_loads(
+    follower: ChampionFollower, registry: Registry
+) -> None:
+    await follower.poll()
+    registry.alias, registry.gate = "2", threading.Event()
+    polling = asyncio.create_task(follower.poll())
+    await asyncio.to_thread(registry.loading.wait, 10)
+    assert follower.champion.version == "1", "the old model answers until the new one is ready"
+    registry.gate.set()
+    await polling
+    assert follower.champion.version == "2"
+
+
+async def test_once_started_it_follows_by_itself(follower: ChampionFollower, registry: Registry) -> None:
+    registry.gate = threading.Event()
+    registry.gate.set()
+    follower.start()
+    follower.start()
+    assert await asyncio.to_thread(registry.loading.wait, 10)
+    await follower.stop()
+    assert registry.loads == ["1"]
