@@ -128,7 +128,7 @@ class OrderFlow:
             self._first_rates = {
                 pool_id: pool.marginal_rate(*pool.tokens[:2]) for pool_id, pool in state.pools.items()
             }
-        draw = np.random.default_rng()
+        draw = self._randomness.stream(f"flow-{head.number + 1}")
         for order in self._orders(draw, state, base_fee):
             await self._send(order, base_fee)
 

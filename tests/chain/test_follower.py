@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ class ScriptedNode:
     lag: int = 0
     range_limit: int = 10_000
     asked: list[str] = field(default_factory=list)
+    before_logs: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.grow(0)
@@ -89,6 +90,7 @@ class ScriptedNode:
             number = int(params[0], 16)
             return self.chain[number] if number < len(self.chain) else None
         assert method == "eth_getLogs"
+        self.before_logs()
         criteria = params[0]
         if "blockHash" in criteria:
             self.lag -= 1
@@ -218,6 +220,27 @@ async def test_a_range_that_is_too_large_for_the_node_is_halved() -> None:
         head = node.grow(1)
     blocks = await deliver(follower, head)
     assert [len(block.logs) for block in blocks] == [1] * 100
+
+
+@pytest.mark.parametrize("logs_of_new_branch", [0, 1])
+async def test_a_reorganisation_between_headers_and_logs_is_noticed(logs_of_new_branch: int) -> None:
+    node = ScriptedNode()
+    follower = follower_of(node)
+    await deliver(follower, head_from_json(node.chain[0]))
+    for _ in range(5):
+        head = node.grow(1)
+
+    def switch() -> None:
+        node.reorganise(2)
+        node.grow(logs_of_new_branch)
+        node.grow(0)
+
+    node.before_logs = switch
+    with pytest.raises(HeadVanished):
+        await deliver(follower, head)
+    node.before_logs = lambda: None
+    blocks = await deliver(follower, await follower.latest())
+    assert [len(block.logs) for block in blocks] == [1, 1, 1, logs_of_new_branch, 0]
 
 
 async def test_a_head_that_is_gone_is_told_to_the_feed() -> None:

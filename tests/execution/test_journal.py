@@ -209,7 +209,8 @@ maybe_crash()
 with open(outbox, "a") as sent:
     sent.write(bundle.bundle_hash.hex() + chr(10))
 maybe_crash()
-journal.record_settlement(Settlement(bundle.bundle_id, decision.decision_id, Reason.LANDED, "", 100, 1, 1, 1, 1, 1))
+settled = Settlement(bundle.bundle_id, decision.decision_id, Reason.LANDED, "", 100, 1, 1, 1, 1, 1)
+journal.record_settlement(settled)
 maybe_crash()
 """
 

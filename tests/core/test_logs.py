@@ -1,0 +1,87 @@
+"""What a log line may hold."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from core.errors import ConfigError
+from core.logs import set_up_logs
+from core.secrets import PrivateKey
+
+HEX = "ab" * 32
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    set_up_logs("info", stream=stream)
+    yield stream
+    structlog.reset_defaults()
+
+
+def read(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_is_one_json_object_with_time_and_level(lines: io.StringIO) -> None:
+    structlog.get_logger().info("block", number=5, hash=b"\x01\x02", pool_id="0x" + HEX)
+    (line,) = read(lines)
+    assert line["timestamp"].endswith("Z")
+    assert (line["level"], line["event"], line["number"], line["hash"]) == ("info", "block", 5, "0x0102")
+    assert line["pool_id"] == "0x" + HEX
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"private_key": HEX},
+        {"wallet_key": "0x" + HEX},
+        {"key": bytes.fromhex(HEX)},
+        {"settings": {"wallet": [{"secret": HEX}]}},
+        {"password": HEX},
+        {"mnemonic": HEX},
+        {"url": f"postgresql://omniarb:{HEX}@db/omniarb"},
+        {"url": f"https://node/?apikey={HEX}&x=1"},
+        {"note": f"loaded key 0x{HEX} from file"},
+        {"holder": PrivateKey(bytes.fromhex(HEX))},
+    ],
+)
+def test_no_secret_reaches_a_line(lines: io.StringIO, fields: dict[str, Any]) -> None:
+    structlog.get_logger().error("event", **fields)
+    assert HEX not in lines.getvalue()
+    assert "xab" * 4 not in lines.getvalue()
+    assert len(read(lines)) == 1
+
+
+def test_exceptions_are_cleaned_too(lines: io.StringIO) -> None:
+    try:
+        raise OSError(f"cannot connect to redis://:{HEX}@cache")
+    except OSError:
+        structlog.get_logger().exception("failed")
+    (line,) = read(lines)
+    assert "cannot connect to redis://<hidden>@cache" in line["exception"]
+    assert HEX not in line["exception"]
+
+
+def test_lines_below_the_level_are_dropped(lines: io.StringIO) -> None:
+    structlog.get_logger().debug("noise")
+    assert lines.getvalue() == ""
+
+
+def test_the_console_form_is_for_people() -> None:
+    stream = io.StringIO()
+    set_up_logs("debug", form="console", stream=stream)
+    structlog.get_logger().debug("block", number=5)
+    structlog.reset_defaults()
+    assert "number=5" in stream.getvalue()
+
+
+def test_an_unknown_level_is_refused() -> None:
+    with pytest.raises(ConfigError, match="debug, info, warning, error"):
+        set_up_logs("loud")
