@@ -150,6 +150,7 @@ class ChainFollower:
             If the node does not answer.
         """
         await self._prime()
+        starting = self.tip is None
         reached = self._delivered(head.header.hash)
         while not reached:
             heads = await self._ahead(head)
@@ -158,7 +159,7 @@ class ChainFollower:
             for block in blocks:
                 self._accept(block.header)
                 self.counters.blocks += 1
-                self.counters.backfilled += not (announced and block.header is head.header)
+                self.counters.backfilled += not (starting or (announced and block.header is head.header))
                 yield block
             reached = heads[-1] is head
             await self._prime()

@@ -5,71 +5,32 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipeline.world import WRAPPED_NATIVE
-
+from chain.networks import load_network
+from cli.history import open_recording
 from cli.output import print_json
 from cli.screen import Screen
-from core.errors import InputError
-from market.history import load_day
-from market.recorded import Recorded
-from market.tape import TapeReader
-from pipeline.replay import Replay, replay
-
-DATA_VARIABLE = "OMNIARB_DATA"
+from core.config_loader import load_settings
+from pipeline.replay import replay
+from pipeline.summary import history_part
 
 
-def data_root() -> Path | None:
-    """Return the folder of recorded history: ``OMNIARB_DATA``, else ``data/``; ``None`` if neither is there.
+def show_replay(tape: Path | None, *, as_json: bool) -> None:
+    """Replay and print counts.
 
     Raises
     ------
     InputError
-        If the variable names a folder that is not there.
+        If there is nothing to replay.
+    TapeError
+        If a row cannot be used; the message names file, row and position.
     """
-    named = os.environ.get(DATA_VARIABLE)
-    if named:
-        if not Path(named).is_dir():
-            raise InputError(
-                f"{DATA_VARIABLE} is '{named}', which is no folder; correct or unset it", path=named
-            )
-        return Path(named)
-    return Path("data") if Path("data").is_dir() else None
-
-
-def show_replay(tape: Path | None, *, as_json: bool) -> None:
-    """Replay and print counts."""
-    recorded = _open(tape)
+    settings = load_settings("replay", os.environ)
+    recorded = open_recording(tape, settings)
     screen = Screen(quiet=as_json, steps=1)
-    with screen.step(f"Replay {recorded.source}", recorded.block_count) as advance:
-        result = replay(recorded, WRAPPED_NATIVE, advance)
+    with screen.step(f"Replay: {recorded.source}", recorded.block_count) as advance:
+        result = replay(recorded, load_network(settings.web3.chain).weth, advance=advance)
+    counts = history_part(result)
     if as_json:
-        print_json(summary_of(result))
+        print_json(counts)
     else:
-        screen.table("Replay", [(name, f"{value}", "") for name, value in summary_of(result).items()])
-
-
-def summary_of(result: Replay) -> dict[str, object]:
-    """Return a replay's counts as the summary file has them."""
-    return {
-        "source": result.source,
-        "blocks": result.blocks,
-        "logs": result.logs,
-        "swaps": result.swaps,
-        "invariant_checked": result.invariant_checked,
-        "invariant_ok": result.invariant_ok,
-        "not_checkable": result.not_checkable,
-        "opportunities": result.opportunities,
-        "digest": result.digest,
-    }
-
-
-def _open(tape: Path | None) -> Recorded:
-    if tape is not None:
-        return TapeReader(tape).recorded()
-    root = data_root()
-    if root is None:
-        raise InputError(
-            f"there is no recorded history: set {DATA_VARIABLE} to its folder, or give --tape "
-            "(make one with `omniarb devnet --record`)"
-        )
-    return load_day(root)
+        screen.table("Replay", [(name, f"{value}", "") for name, value in counts.items()])

@@ -10,6 +10,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskID,
     TextColumn,
@@ -48,21 +49,18 @@ class Screen:
         """Show one step's bar; yields a callable that takes the units done so far."""
         self._count += 1
         label = f"[bold]{self._count}/{self._total}[/bold] {title}"
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            RateColumn(),
-            TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self.console, refresh_per_second=4) as progress:
+        with Progress(*_columns(), console=self.console, refresh_per_second=4) as progress:
             task: TaskID = progress.add_task(label, total=total)
             yield lambda done: progress.update(task, completed=done)
             finished = progress.tasks[0].completed if total is None else total
             progress.update(task, total=finished or 1, completed=finished or 1)
+
+    @contextmanager
+    def bar(self, title: str, total: int) -> Iterator[Advance]:
+        """Show a bar for work inside a step."""
+        with Progress(*_columns(), console=self.console, refresh_per_second=4) as progress:
+            task: TaskID = progress.add_task(f"      {title}", total=total)
+            yield lambda done: progress.update(task, completed=done)
 
     def figure(self, text: str) -> None:
         """Print the line that sums a step up."""
@@ -82,3 +80,16 @@ class Screen:
         for row in rows:
             table.add_row(*row)
         self.console.print(table)
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    return (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+    )

@@ -286,7 +286,7 @@ def _anchored(settings: Settings, root: Path) -> Settings:
                     "runs_dir": under(storage.runs_dir),
                     "data_root": under(storage.data_root),
                     "database_url": _SQLITE_FILE.sub(rf"\1{root}/\2", storage.database_url),
-                    "mlflow_uri": _SQLITE_FILE.sub(rf"\1{root}/\2", storage.mlflow_uri),
+                    "mlflow_home": under(storage.mlflow_home),
                 }
             ),
         }

@@ -122,12 +122,11 @@ class RiskSettings(Section):
 class ModelSettings(Section):
     """What is forecast, how far ahead (blocks), and the registered model that serves it."""
 
-    target: Name = "base_fee_change"
+    target: Literal["base_fee_gwei"] = "base_fee_gwei"
     horizon_blocks: Annotated[Whole, Field(ge=1, le=1_000)] = 2
-    window_blocks: Annotated[Whole, Field(ge=1, le=10_000)] = 32
+    window_blocks: Annotated[Whole, Field(ge=1, le=10_000)] = 16
     nominal_coverage: Annotated[float, Field(gt=0, lt=1)] = 0.9
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.001
-    registered_name: Name = "omniarb-forecaster"
+    registered_name: Name = "base-fee-h2"
     alias: Name = "champion"
 
 
@@ -143,7 +142,7 @@ class StorageSettings(Section):
     """Databases and folders; relative ones start at the project's root."""
 
     database_url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+]*://")] = "sqlite:///runs/journal.db"
-    mlflow_uri: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+]*://")] = "sqlite:///mlruns/mlflow.db"
+    mlflow_home: Path = Path("mlruns")
     runs_dir: Path = Path("runs")
     data_root: Path | None = None
 

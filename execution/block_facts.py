@@ -52,13 +52,13 @@ async def gather_facts(
     """
     number = bundle.target_block
     ours = bundle.transaction_hashes[-1]
-    header, raw_receipt, raw_logs = await asyncio.gather(
-        rpc.call("eth_getBlockByNumber", [hex(number), False]),
+    header = await rpc.call("eth_getBlockByNumber", [hex(number), False])
+    if header is None:
+        raise ExecutionError("the target block is not mined yet; settle after it", block_number=number)
+    raw_receipt, raw_logs = await asyncio.gather(
         rpc.call("eth_getTransactionReceipt", ["0x" + ours.hex()]),
         rpc.call("eth_getLogs", [_log_filter(number, decision, specs)]),
     )
-    if header is None:
-        raise ExecutionError("the target block is not mined yet; settle after it", block_number=number)
     try:
         touched = _touched_pools(raw_logs, decision, specs)
         touched = {key: pools for key, pools in touched.items() if key[1] not in bundle.transaction_hashes}

@@ -19,8 +19,8 @@ MAX_TRANSACTION_GAS = 2**24
 """EIP-7825: a transaction with a larger gas limit is invalid."""
 
 _BASE_GAS = 100_000
-_FUNDING_GAS = {Funding.BALANCER_V2_VAULT: 60_000, Funding.FIRST_POOL: 20_000}
-_HOP_GAS = {"uniswap_v2": 90_000, "uniswap_v3": 130_000, "weighted": 130_000}
+_FUNDING_GAS = {Funding.BALANCER_V2_VAULT: 35_000, Funding.FIRST_POOL: 0}
+_HOP_GAS = {"uniswap_v2": 80_000, "uniswap_v3": 110_000, "weighted": 95_000}
 
 Shape = tuple[Funding, tuple[str, ...]]
 
@@ -45,7 +45,7 @@ class GasTable:
     >>> table = GasTable()
     >>> shape = (Funding.FIRST_POOL, ("uniswap_v2", "uniswap_v3"))
     >>> table.estimate(shape)
-    340000
+    290000
     >>> table.observe(shape, 251_000)
     >>> table.observe(shape, 249_000)
     >>> table.estimate(shape)

@@ -100,7 +100,9 @@ class FeatureSchema:
                 shape=list(matrix.shape),
             )
         if not np.isfinite(matrix).all():
-            raise ModelError("a window holds a number that is not finite; fill unknown values with their nulls")
+            raise ModelError(
+                "a window holds a number that is not finite; fill unknown values with their nulls"
+            )
         return tuple(
             FeatureRow(place, 0, 0, self.names, tuple(values)) for place, values in enumerate(matrix.tolist())
         )

@@ -65,9 +65,7 @@ class FeatureStream:
         self._journal: deque[_Entry] = deque(maxlen=JOURNAL_DEPTH)
         self._head: int | None = None
 
-    def update(
-        self, block: Block, context: BlockContext, state: MarketState, applied: Applied
-    ) -> FeatureRow:
+    def update(self, block: Block, context: BlockContext, state: MarketState, applied: Applied) -> FeatureRow:
         """Return the row of the next block.
 
         Parameters
@@ -90,20 +88,20 @@ class FeatureStream:
         """
         if self._head is not None and block.number != self._head + 1:
             raise MarketError(
-                f"block {block.number} does not follow block {self._head} in the feature stream; roll back or "
-                "give the blocks between",
+                f"block {block.number} does not follow block {self._head} in the feature stream; "
+                "roll back or give the blocks between",
                 head=self._head,
                 block=block.number,
             )
-        self._journal.append(_Entry(block.number, tuple(copy.copy(group) for group in self._groups), self._book))
+        self._journal.append(
+            _Entry(block.number, tuple(copy.copy(group) for group in self._groups), self._book)
+        )
         self._head = block.number
         self._book = self._book.after(state.pools, applied.touched)
         observed = Observed(block, context, state, applied, self._book)
         found = [value for group in self._groups for value in group.update(observed)]
         missing = tuple(name for name, value in zip(SCHEMA.names, found, strict=True) if value is None)
-        values = tuple(
-            null if value is None else value for value, null in zip(found, _NULLS, strict=True)
-        )
+        values = tuple(null if value is None else value for value, null in zip(found, _NULLS, strict=True))
         return FeatureRow(
             block.number, block.header.timestamp, block.known_at_ns, SCHEMA.names, values, missing
         )

@@ -50,6 +50,7 @@ HISTORY_SPECS = (
 
 _CANDLE_SYMBOL = "ETHUSDT"
 _CANDLE_SECONDS = 60
+_DAY_SECONDS = 86_400
 _LOG_COLUMNS = {
     "block_number": pa.types.is_integer,
     "transaction_hash": pa.types.is_binary,
@@ -108,7 +109,7 @@ def load_day(data_root: Path | str, day: str = "2024-01-05") -> Recorded:
     if not logs:
         raise InputError(f"{logs_file.name} holds no logs; fetch it again", path=str(logs_file))
     rows = _read_blocks(root, logs[0].block_number, logs[-1].block_number)
-    candles = _read_candles(root)
+    candles = _read_candles(root, rows[0]["block_timestamp"], rows[-1]["block_timestamp"])
     grouped: dict[int, list[RawLog]] = defaultdict(list)
     for log in logs:
         grouped[log.block_number].append(log)
@@ -147,12 +148,13 @@ def load_before(data_root: Path | str, first: int) -> Recorded:
         raise InputError(f"no block rows before block {first} in {root}; fetch them", path=str(root))
     # the very first row only gives the parent hash of the second
     rows = _read_blocks(root, min(earliest) + 1, first - 1)
+    candles = _read_candles(root, rows[0]["block_timestamp"], rows[-1]["block_timestamp"])
     return Recorded(
         specs=(),
         tokens={},
         pools=(),
         block_count=len(rows) - 1,
-        open_blocks=partial(_blocks, rows, {}, _read_candles(root)),
+        open_blocks=partial(_blocks, rows, {}, candles),
         source=f"recorded mainnet blocks before {first}",
     )
 
@@ -206,16 +208,11 @@ def _compact(day: str) -> str:
         raise InputError(f"{day!r} is not a day; write it as YYYY-MM-DD", day=day) from None
 
 
-def _read(
-    file: Path,
-    columns: dict[str, Any],
-    *,
-    filters: pc.Expression | None = None,
-    nullable: tuple[str, ...] = (),
-) -> pa.Table:
+def _read(file: Path, columns: dict[str, Any], *, nullable: tuple[str, ...] = ()) -> pa.Table:
     """Read the columns of a Parquet file; refuse other types and missing values."""
     try:
-        table = pq.read_table(file, columns=list(columns), filters=filters)
+        with pq.ParquetFile(file) as parquet:
+            table = parquet.read(columns=list(columns))
     except FileNotFoundError:
         raise InputError(f"{file.name} is missing from {file.parent}; fetch it", path=str(file)) from None
     except (OSError, pa.ArrowException) as error:
@@ -225,11 +222,25 @@ def _read(
     for name, fits in columns.items():
         if name not in table.column_names or not fits(table.schema.field(name).type):
             raise InputError(
-                f"column {name} of {file.name} is missing or of another type", path=str(file), column=name
+                f"column {name} of {file.name} is missing or of another type; fetch the file again",
+                path=str(file),
+                column=name,
             )
         if name not in nullable and table.column(name).null_count:
-            raise InputError(f"column {name} of {file.name} has empty cells", path=str(file), column=name)
+            raise InputError(
+                f"column {name} of {file.name} has empty cells; fetch the file again",
+                path=str(file),
+                column=name,
+            )
     return table
+
+
+def _between(table: pa.Table, column: str, first: int, last: int) -> list[dict[str, Any]]:
+    """Return the rows of a table with ``first <= column <= last``."""
+    values = table.column(column)
+    mask = pc.and_(pc.greater_equal(values, first), pc.less_equal(values, last))
+    rows: list[dict[str, Any]] = table.filter(mask).to_pylist()
+    return rows
 
 
 def _read_blocks(root: Path, first: int, last: int) -> list[dict[str, Any]]:
@@ -237,13 +248,10 @@ def _read_blocks(root: Path, first: int, last: int) -> list[dict[str, Any]]:
     found = sorted(root.glob("mevboost_blocks_*.parquet"))
     if not found:
         raise InputError(f"no mevboost_blocks_*.parquet in {root}; fetch it", path=str(root))
-    number = pc.field("block_number")
-    wanted = (number >= first - 1) & (number <= last)
     best: dict[int, dict[str, Any]] = {}
     for file in found:
-        for row in _read(
-            file, _BLOCK_COLUMNS, filters=wanted, nullable=("value", "builder_label")
-        ).to_pylist():
+        table = _read(file, _BLOCK_COLUMNS, nullable=("value", "builder_label"))
+        for row in _between(table, "block_number", first - 1, last):
             known = best.get(row["block_number"])
             if known is None or row["payload_delivered"] > known["payload_delivered"]:
                 best[row["block_number"]] = row
@@ -257,15 +265,16 @@ def _read_blocks(root: Path, first: int, last: int) -> list[dict[str, Any]]:
     return [best[height] for height in range(first - 1, last + 1)]
 
 
-def _read_candles(root: Path) -> tuple[list[int], list[Candle]]:
-    """Return close times and candles, both ordered by time."""
-    file = root / "binance_1m_selected.parquet"
-    table = _read(file, _CANDLE_COLUMNS, filters=pc.field("sym") == _CANDLE_SYMBOL).sort_by("open_time")
-    values = (table.column(name).to_pylist() for name in ("open_time", *"ohlcv"))
+def _read_candles(root: Path, first: int, last: int) -> tuple[list[int], list[Candle]]:
+    """Return close times and candles, both ordered by time, from a day before ``first`` to ``last``."""
+    table = _read(root / "binance_1m_selected.parquet", _CANDLE_COLUMNS)
+    rows = _between(table, "open_time", (first - _DAY_SECONDS) * 1000, last * 1000)
     candles = [
-        Candle(_CANDLE_SYMBOL, opened // 1000 + _CANDLE_SECONDS, *numbers)
-        for opened, *numbers in zip(*values, strict=True)
+        Candle(_CANDLE_SYMBOL, row["open_time"] // 1000 + _CANDLE_SECONDS, *(row[name] for name in "ohlcv"))
+        for row in rows
+        if row["sym"] == _CANDLE_SYMBOL
     ]
+    candles.sort(key=lambda candle: candle.close_time)
     return [candle.close_time for candle in candles], candles
 
 

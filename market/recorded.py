@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chain.blocks import Address, Block
 from market.context import BlockContext
@@ -33,7 +33,7 @@ class Recorded:
     tokens: Mapping[Address, Token]
     pools: tuple[Pool, ...]
     block_count: int
-    open_blocks: Callable[[], Iterator[tuple[Block, BlockContext]]]
+    open_blocks: Callable[[], Iterator[tuple[Block, BlockContext]]] = field(repr=False)
     source: str
 
     def blocks(self) -> Iterator[tuple[Block, BlockContext]]:

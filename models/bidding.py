@@ -150,9 +150,7 @@ class BidModel:
         explored = bool(self._random.random() < self._exploration)
         place = affordable[int(self._random.integers(len(affordable)))] if explored else best
         propensity = self._exploration / len(affordable) + (1 - self._exploration) * (place == best)
-        self._last = BidChoice(
-            bids[place], place / CELLS, float(chance[place]), float(propensity), explored
-        )
+        self._last = BidChoice(bids[place], place / CELLS, float(chance[place]), float(propensity), explored)
         return self._last
 
     def observe(self, gross_profit: int, bid: int, won: bool, winning_bid: int | None) -> None:
@@ -194,8 +192,9 @@ class BidModel:
         self._settled += 1
 
     def _distribution(self) -> NDArray[np.float64]:
-        total = self._prior + self._seen
-        return total / total.sum()
+        total: NDArray[np.float64] = self._prior + self._seen
+        normed: NDArray[np.float64] = total / total.sum()
+        return normed
 
     def state(self) -> dict[str, Any]:
         """Return counts and random state as plain values and arrays."""

@@ -66,7 +66,7 @@ class DelayedLabels:
         about = issued.issued_block + self.horizon
         if about in self._waiting:
             raise ModelError(
-                f"forecasts were already issued on block {issued.issued_block}; roll back before issuing again",
+                f"forecasts were already issued on block {issued.issued_block}; roll back first",
                 issued_block=issued.issued_block,
             )
         self._waiting[about] = issued
@@ -82,9 +82,7 @@ class DelayedLabels:
 
     def rollback(self, to_number: int) -> int:
         """Forget what was issued on blocks above ``to_number``; return how many."""
-        kept = {
-            about: issued for about, issued in self._waiting.items() if issued.issued_block <= to_number
-        }
+        kept = {about: issued for about, issued in self._waiting.items() if issued.issued_block <= to_number}
         dropped = len(self._waiting) - len(kept)
         self._waiting = kept
         return dropped

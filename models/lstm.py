@@ -24,7 +24,7 @@ FIT_DECAY = 0.7
 """Factor on the learning rate after each epoch."""
 
 FIRST_RATE = 1e-3
-LAST_RATE = 2e-4
+LAST_RATE = 1e-4
 RATE_STEPS = 100.0
 """Online learning rate falls from first to last as ``1 / (1 + steps / RATE_STEPS)``."""
 
@@ -65,7 +65,8 @@ class _Network(torch.nn.Module):
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Map ``float32[batch, window, feature]`` to ``float32[batch]``."""
         states, _ = self.lstm(rows)
-        return self.head(torch.cat((states[:, -1], rows[:, -1]), dim=1))[:, 0]
+        output: torch.Tensor = self.head(torch.cat((states[:, -1], rows[:, -1]), dim=1))
+        return output[:, 0]
 
 
 class ResidualLSTM:
@@ -176,7 +177,7 @@ class ResidualLSTM:
         self._limit = max(self._limit, abs(target))
 
     def _descend(self, rows: NDArray[np.float32], targets: NDArray[np.float32]) -> None:
-        scaled = torch.from_numpy(self._scaler.transform(rows).astype(np.float32))
+        scaled = torch.from_numpy(self._scaler.transform(rows.astype(np.float64)).astype(np.float32))
         self._optimiser.zero_grad()
         loss = (self._network(scaled) - torch.from_numpy(targets)).abs().mean()
         loss.backward()
@@ -235,8 +236,8 @@ class ResidualLSTM:
         theirs = (list(state["names"]), state["window"], state["hidden"])
         if ours != theirs:
             raise ModelError(
-                f"the saved model reads {theirs[1]} rows of {len(theirs[0])} features with width {theirs[2]}, "
-                f"this one {ours[1]} of {len(ours[0])} with width {ours[2]}; build it alike"
+                f"the saved model reads {theirs[1]} rows of {len(theirs[0])} features and {theirs[2]} units, "
+                f"this one {ours[1]} of {len(ours[0])} and {ours[2]} units; build it alike"
             )
 
 

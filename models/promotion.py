@@ -8,6 +8,7 @@ is appended to ``promotions.jsonl`` beside the database, with the numbers that d
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from mlflow.pyfunc import save_model
 from mlflow.tracking import MlflowClient
 from mlflow.types import Schema, TensorSpec
 
+from core.errors import ModelError
 from core.reasons import Reason
 from core.seams import Clock, SystemClock
 from models.evaluation import Study, choose_winner
@@ -104,11 +106,16 @@ def promote(
     -------
     PromotionOutcome
         What serves now.
+
+    Raises
+    ------
+    ModelError
+        If the study holds no model, or the example lacks a feature.
     """
     clock = clock or SystemClock()
     client = store.client()
     baseline, winner = study.best_baseline, choose_winner(study)
-    candidate = winner or next(score.name for score in study.scores if not score.baseline)
+    candidate = winner or _best_model(study)
     reason = None if winner else Reason.SKILL_NOT_POSITIVE
     before = alias_version(client, name, alias)
     register = _Registration(client, study, logged, name, example)
@@ -129,6 +136,13 @@ def promote(
     )
     _write_ledger(store, outcome, before, study, logged, clock)
     return outcome
+
+
+def _best_model(study: Study) -> str:
+    for score in study.scores:
+        if not score.baseline:
+            return score.name
+    raise ModelError("the study holds baselines only; study at least one model before promoting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +267,11 @@ def _write_ledger(
         "evidence": {
             "study_run": logged.parent,
             "run": logged.runs[outcome.model],
-            "outcome": asdict(outcome),
-            "scores": {score.name: {"mae": score.mae, "skill": score.skill} for score in study.scores},
+            "outcome": asdict(outcome) | {"candidate_skill": _finite(outcome.candidate_skill)},
+            "scores": {
+                score.name: {"mae": _finite(score.mae), "skill": _finite(score.skill)}
+                for score in study.scores
+            },
         },
     }
     line = json.dumps(entry, separators=(",", ":")) + "\n"
@@ -265,6 +282,11 @@ def _write_ledger(
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _finite(number: float) -> float | None:
+    """Return the number, ``None`` where JSON has no word for it."""
+    return number if math.isfinite(number) else None
 
 
 def read_ledger(store: TrackingStore) -> list[Mapping[str, Any]]:

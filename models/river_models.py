@@ -54,7 +54,9 @@ class RiverResidual:
         ModelError
             If the window is empty or lacks a feature.
         """
-        output = self._model.predict_one(self._expand(self.schema.matrix(window[-1:])[0]))
+        output: float = self._model.predict_one(  # type: ignore[no-untyped-call]
+            self._expand(self.schema.matrix(window[-1:])[0])
+        )
         return residual.forecast(window, output, self._limit)
 
     def learn_one(self, window: Window, label: float) -> None:

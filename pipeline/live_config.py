@@ -52,6 +52,8 @@ class LiveConfig:
         Name under which the loop answers a lock-step chain; empty for a chain with a clock.
     max_hops
         Longest cycle.
+    window
+        Rows that go with a question for a forecast.
     relay_timeout_s
         Seconds a relay may take to answer.
     """
@@ -74,6 +76,7 @@ class LiveConfig:
     block_time: int = 12
     agent: str = ""
     max_hops: int = 3
+    window: int = 16
     relay_timeout_s: float = 5.0
 
 

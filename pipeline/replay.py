@@ -18,6 +18,7 @@ from market.recorded import Recorded
 from market.state import Applied
 from pipeline.loop import BlockWalk
 
+TELL_EVERY = 64
 Advance = Callable[[int], None]
 """Told the number of blocks done so far."""
 
@@ -42,6 +43,8 @@ class Replay:
         Why cycles were no opportunity.
     rows, headers
         One per block.
+    warm_rows, warm_headers
+        One per block of the history before; nothing of it is counted above.
     prices, gaps
         For the report.
     digest
@@ -59,6 +62,8 @@ class Replay:
     refusals: Mapping[Reason, int]
     rows: tuple[FeatureRow, ...]
     headers: tuple[BlockHeader, ...]
+    warm_rows: tuple[FeatureRow, ...]
+    warm_headers: tuple[BlockHeader, ...]
     prices: Mapping[str, tuple[Series, ...]]
     gaps: tuple[Series, ...]
     digest: str
@@ -74,7 +79,13 @@ class _Counts:
     opportunities: int = 0
 
 
-def replay(recorded: Recorded, wrapped_native: Address, advance: Advance = lambda _done: None) -> Replay:
+def replay(
+    recorded: Recorded,
+    wrapped_native: Address,
+    *,
+    before: Recorded | None = None,
+    advance: Advance = lambda _done: None,
+) -> Replay:
     """Walk every block of a recording through state, invariants, scoring and features.
 
     Parameters
@@ -83,8 +94,10 @@ def replay(recorded: Recorded, wrapped_native: Address, advance: Advance = lambd
         A recorded day or a tape.
     wrapped_native
         Start and profit token of cycles.
+    before
+        History that ends just before the first block, for features and models to warm up on.
     advance
-        Told the number of blocks done, every 64 blocks.
+        Told the number of blocks done, warm-up included, every 64 blocks.
 
     Raises
     ------
@@ -94,6 +107,7 @@ def replay(recorded: Recorded, wrapped_native: Address, advance: Advance = lambd
         If a recorded swap contradicts the pool's arithmetic.
     """
     walk = BlockWalk(recorded.initial_state(), recorded.specs, wrapped_native)
+    warm_rows, warm_headers = _warm_up(walk, before, advance) if before else ((), ())
     counts, refusals = _Counts(), Counter[Reason]()
     rows: list[FeatureRow] = []
     headers: list[BlockHeader] = []
@@ -108,8 +122,8 @@ def replay(recorded: Recorded, wrapped_native: Address, advance: Advance = lambd
         counts.logs += len(block.logs)
         counts.opportunities += len(walked.scored.opportunities)
         refusals.update(walked.scored.refusals)
-        if done % 64 == 0 or done == recorded.block_count:
-            advance(done)
+        if done % TELL_EVERY == 0 or done == recorded.block_count:
+            advance(len(warm_rows) + done)
     for pool_id in sorted(walk.state.pools):
         digest.update(repr(walk.state.pools[pool_id]).encode())
     return Replay(
@@ -124,10 +138,25 @@ def replay(recorded: Recorded, wrapped_native: Address, advance: Advance = lambd
         refusals=refusals,
         rows=tuple(rows),
         headers=tuple(headers),
+        warm_rows=warm_rows,
+        warm_headers=warm_headers,
         prices=walk.series.prices(),
         gaps=walk.series.gaps(),
         digest=digest.hexdigest(),
     )
+
+
+def _warm_up(
+    walk: BlockWalk, before: Recorded, advance: Advance
+) -> tuple[tuple[FeatureRow, ...], tuple[BlockHeader, ...]]:
+    rows: list[FeatureRow] = []
+    headers: list[BlockHeader] = []
+    for done, (block, context) in enumerate(before.blocks(), start=1):
+        rows.append(walk.observe(walk.advance(block), context))
+        headers.append(block.header)
+        if done % TELL_EVERY == 0:
+            advance(done)
+    return tuple(rows), tuple(headers)
 
 
 def _check_invariants(applied: Applied, counts: _Counts) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from chain.blocks import BlockHeader
 from core.seams import Randomness
-from features.feature import FeatureRow
 from features.registry import SCHEMA
 from models.baselines import ExactFormula, Persistence
 from models.evaluation import Study
 from models.learner import PrequentialLearner
 from models.lstm import ResidualLSTM
 from models.river_models import RiverResidual
+from pipeline.replay import TELL_EVERY, Replay
 
 WEI_PER_GWEI = 10**9
 Advance = Callable[[int], None]
@@ -27,22 +28,21 @@ class Studied:
 
 
 def study_base_fee(
-    rows: Sequence[FeatureRow],
-    base_fees: Sequence[int],
+    replayed: Replay,
     *,
     seed: int,
     horizon: int,
     window: int,
     nominal: float,
-    warm_up: int,
     advance: Advance = lambda _done: None,
 ) -> Studied:
     """Run every model and baseline over a replay, test then train, with labels as late as they are.
 
     Parameters
     ----------
-    rows, base_fees
-        One per block, in order; base fees in wei per gas.
+    replayed
+        Rows and headers; those of the history before are learned from and not judged. Where
+        there is no history before, the first tenth takes its place.
     seed
         Seeds the models.
     horizon
@@ -51,22 +51,30 @@ def study_base_fee(
         Rows a model sees.
     nominal
         Coverage the intervals aim at.
-    warm_up
-        Rows that are learned from but not judged.
     advance
         Told the number of rows done.
     """
     randomness = Randomness(seed)
     learner = PrequentialLearner(
-        [ResidualLSTM(SCHEMA, randomness, window=window), RiverResidual(SCHEMA, randomness)],
+        [ResidualLSTM(SCHEMA, randomness, window=window), RiverResidual(SCHEMA)],
         [ExactFormula(), Persistence()],
         SCHEMA,
         horizon=horizon,
         nominal=nominal,
         window=window,
     )
-    for done, (row, base_fee) in enumerate(zip(rows, base_fees, strict=True), start=1):
-        learner.step(row, base_fee / WEI_PER_GWEI, judged=done > warm_up)
-        if done % 64 == 0 or done == len(rows):
+    unjudged = 0
+    if replayed.warm_rows:
+        learner.warm_up(replayed.warm_rows, _base_fees(replayed.warm_headers))
+    else:
+        unjudged = len(replayed.rows) // 10
+    truths = _base_fees(replayed.headers)
+    for done, (row, truth) in enumerate(zip(replayed.rows, truths, strict=True), start=1):
+        learner.step(row, truth, judged=done > unjudged)
+        if done % TELL_EVERY == 0 or done == len(truths):
             advance(done)
     return Studied(learner.study(), learner)
+
+
+def _base_fees(headers: Sequence[BlockHeader]) -> list[float]:
+    return [header.base_fee / WEI_PER_GWEI for header in headers]

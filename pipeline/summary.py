@@ -8,15 +8,17 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import ExecutionError
 from core.reasons import Reason
-from models.evaluation import Study
-from models.promotion import PromotionOutcome
 from pipeline.live_config import LiveResult
 from pipeline.quantiles import quantile
 from pipeline.replay import Replay
+
+if TYPE_CHECKING:  # torch and MLflow take seconds to import, and a replay needs neither
+    from models.evaluation import Study
+    from models.promotion import PromotionOutcome
 
 
 def history_part(replayed: Replay) -> dict[str, Any]:

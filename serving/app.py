@@ -30,10 +30,10 @@ from models.promotion import CHAMPION
 from models.tracking import TrackingStore
 from serving.executor import NAMESPACE, Loop, create_executor, live_loop
 from serving.gateway import Gateway
+from serving.outlook import APP_NAME
 from serving.predictor import Predictor
 from serving.scorer import ScoringService
 
-APP_NAME = "omniarb"
 QUIET: Mapping[str, str] = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",

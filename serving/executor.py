@@ -48,8 +48,10 @@ class Loop(Protocol):
 def live_loop(config: LiveConfig) -> Loop:
     """Return the loop that trades; the pipeline is imported where this is called, in the actor."""
     from pipeline.live import LiveLoop
+    from pipeline.outlook import Outlook
+    from serving.outlook import served_forecasts
 
-    loop: Loop = LiveLoop(config)
+    loop: Loop = LiveLoop(config, Outlook(served_forecasts(), config.window))
     return loop
 
 

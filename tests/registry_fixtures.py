@@ -19,7 +19,7 @@ from features.feature import FeatureRow
 from features.schema import FeatureSchema
 from models.baselines import ExactFormula, Persistence
 from models.conformal import AdaptiveConformal
-from models.evaluation import ModelScore, Series, Study
+from models.evaluation import Study, make_study
 from models.forecaster import Forecaster, Window
 from models.snapshot import Snapshot
 
@@ -72,16 +72,19 @@ def study(errors: dict[str, float], count: int = 1000) -> Study:
     """
     truth = 20 + np.sin(np.arange(count) / 50)
     sign = np.where(np.arange(count) % 2, 1.0, -1.0)
-    best = min(errors["persistence"], errors["exact_formula"])
-    series, scores = {}, []
-    for name, error in sorted(errors.items(), key=lambda item: item[1]):
-        guess = truth + error * sign
-        series[name] = Series(np.arange(count) + 100, truth, guess, guess - 1.0, guess + 1.0)
-        baseline = name in ("persistence", "exact_formula")
-        covered = 1.0 if error <= 1 else 0.0
-        scores.append(ModelScore(name, baseline, count, error, error, 1 - error / best, covered, 2.0))
-    scores.sort(key=lambda score: score.baseline)
-    return Study("base_fee_gwei", 2, 0.9, tuple(scores), series)
+
+    def rows(names: set[str]) -> dict[str, list[tuple[float, ...]]]:
+        guesses = {name: truth + errors[name] * sign for name in names}
+        return {
+            name: [
+                (100 + place, true, value, value - 1.0, value + 1.0)
+                for place, (true, value) in enumerate(zip(truth.tolist(), guess.tolist(), strict=True))
+            ]
+            for name, guess in guesses.items()
+        }
+
+    baselines = {"persistence", "exact_formula"}
+    return make_study("base_fee_gwei", 2, 0.9, rows(set(errors) - baselines), rows(baselines))
 
 
 WINS = {"lstm": 0.4, "snarimax": 0.6, "persistence": 0.5, "exact_formula": 0.8}

@@ -71,7 +71,7 @@ def _compare(
 ) -> None:
     mined = [(r["transactionHash"], r["status"] == "0x1", int(r["gasUsed"], 16)) for r in receipts]
     simulated = [("0x" + t.hash.hex(), outcome.ok, outcome.gas_used) for t, outcome in included]
-    if False:
+    if mined != simulated:
         raise DevnetError(
             "the mined block is not the simulated one (hash, success, gas); report this as a bug",
             block=block,

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from chain.blocks import Address
 from features.feature import Feature
 from features.groups.group import Observed
-from features.groups.prices import PPM, find_token
+from features.groups.prices import PPM, Pair, find_token
 from market.tokens import Token
 
 FEATURES = (
-    Feature("cex_dex_gap_ppm", "ppm", "Log of the mean WETH/USDC pool price over the last closed candle's close."),
+    Feature(
+        "cex_dex_gap_ppm", "ppm", "Log of the mean WETH/USDC pool price over the last closed candle's close."
+    ),
     Feature("candle_age_seconds", "seconds", "Time since that candle closed."),
 )
 
@@ -22,7 +24,7 @@ class CexGroup:
 
     def __init__(self, tokens: Mapping[Address, Token]) -> None:
         weth, usdc = find_token(tokens, "WETH"), find_token(tokens, "USDC")
-        self._pair: tuple[Address, Address] | None = None
+        self._pair: Pair | None = None
         if weth is None or usdc is None:
             return
         self._pair = (min(weth, usdc), max(weth, usdc))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from chain.blocks import Address
 from features.feature import Feature
 from features.groups.group import Observed
-from features.groups.prices import PPM, find_token
+from features.groups.prices import PPM, Pair, find_token
 from market.events import Event, PairSwap, V3Swap, VaultSwap
 from market.pools.pool import Pool
 from market.pools.uniswap_v2 import UniswapV2Pool
@@ -42,8 +42,9 @@ class FlowGroup:
     def __init__(self, tokens: Mapping[Address, Token]) -> None:
         self._weth = find_token(tokens, "WETH")
         usdc = find_token(tokens, "USDC")
-        known = self._weth is not None and usdc is not None
-        self._pair = tuple(sorted((self._weth, usdc))) if known else None
+        self._pair: Pair | None = None
+        if self._weth is not None and usdc is not None:
+            self._pair = (min(self._weth, usdc), max(self._weth, usdc))
         self._touched_at: int | None = None
         self._quotes: Mapping[str, float] = {}
         self._squares: tuple[float, ...] = ()
@@ -53,7 +54,9 @@ class FlowGroup:
         timestamp = observed.block.header.timestamp
         if observed.applied.touched:
             self._touched_at = timestamp
-        swaps = [event for event in observed.applied.events if isinstance(event, PairSwap | V3Swap | VaultSwap)]
+        swaps = [
+            event for event in observed.applied.events if isinstance(event, PairSwap | V3Swap | VaultSwap)
+        ]
         flow = sum(self._weth_paid(event, observed.state.pools) for event in swaps) / _WEI_PER_ETHER
         self._follow_price(observed)
         seen = len(self._squares)

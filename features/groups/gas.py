@@ -68,7 +68,6 @@ class GasGroup:
             self._fee_means = _follow(self._fee_means, log_fee)
         self._interval = None if self._timestamp is None else float(header.timestamp - self._timestamp)
         self._timestamp = header.timestamp
-        known_gaps = log_child is not None and bool(self._fee_means)
         return (
             fee,
             child_fee,
@@ -76,11 +75,16 @@ class GasGroup:
             ratio,
             *(before[lag - 1] if len(before) >= lag else None for lag in LAGS),
             *self._used_means,
-            *((log_child - mean for mean in self._fee_means) if known_gaps else (None,) * len(HALF_LIVES)),
+            *self._gaps(log_child),
             sum(value > _FULL for value in self._ratios) / len(self._ratios),
             self._interval,
             last_interval,
         )
+
+    def _gaps(self, log_child: float | None) -> tuple[float | None, ...]:
+        if log_child is None or not self._fee_means:
+            return (None,) * len(HALF_LIVES)
+        return tuple(log_child - mean for mean in self._fee_means)
 
 
 _STEPS = tuple(1 - 0.5 ** (1 / life) for life in HALF_LIVES)

@@ -179,7 +179,7 @@ def v3_amount(pool: UniswapV3Pool, falls: bool, rng: np.random.Generator) -> int
 
 @pytest.mark.parametrize("tick", [-887_200, 880_000, 887_200])
 def test_prices_at_the_ends_of_the_range_match_too(chain: Chain, tick: int) -> None:
-    """Near the highest price, input times price exceeds 256 bits and the contract divides differently."""
+    """The price's bounds stop the search for ticks, and one unit is worth 2**128 of the other."""
     world, backend, trader = chain.world, chain.backend, chain.trader
     tokens = (world.tokens["DAI"].address, world.tokens["USDC"].address)
     for symbol in ("DAI", "USDC"):

@@ -21,7 +21,7 @@ def test_what_was_counted_is_exposed() -> None:
     metrics.took("score", 2_000_000)
     metrics.head.set(17)
     samples = {
-        (sample.name, *sample.labels.values()): sample.value
+        (sample.name, *sorted(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(metrics.render().decode())
         for sample in family.samples
     }
@@ -29,5 +29,5 @@ def test_what_was_counted_is_exposed() -> None:
     assert samples["omniarb_bundles_total", "landed"] == 1
     assert samples["omniarb_head_block",] == 17
     assert samples["omniarb_stage_latency_seconds_sum", "score"] == 0.002
-    assert samples["omniarb_stage_latency_seconds_bucket", "score", "0.0025"] == 1
-    assert samples["omniarb_stage_latency_seconds_bucket", "score", "0.001"] == 0
+    assert samples["omniarb_stage_latency_seconds_bucket", "0.0025", "score"] == 1
+    assert samples["omniarb_stage_latency_seconds_bucket", "0.001", "score"] == 0

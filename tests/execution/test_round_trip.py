@@ -97,7 +97,8 @@ def mine_together(backend: AnvilBackend, sender: str, calls: Sequence[tuple[str,
             "eth_sendTransaction",
             {
                 "from": sender, "to": to, "data": "0x" + data.hex(), "gas": hex(2_000_000),
-                "nonce": hex(nonce + position), "maxFeePerGas": hex(10**11), "maxPriorityFeePerGas": hex(10**9),
+                "nonce": hex(nonce + position),
+                "maxFeePerGas": hex(10**11), "maxPriorityFeePerGas": hex(10**9),
             },
         )
         for position, (to, data) in enumerate(calls)
@@ -216,22 +217,32 @@ async def test_a_trader_in_one_pool_moved_the_state(desk):
     assert [len(pool_id) for pool_id in facts.rivals[0].pools] == [66]
 
 
-async def test_another_pool_of_the_vault_is_none_of_ours(desk):
-    stage = desk.stage
-    weighted = [pool for pool in stage.world.pools if pool.family == "weighted"]
-    if len(weighted) < 2:
-        pytest.skip("the world has one weighted pool")
-    names = {pool.pool_id: pool for pool in weighted}
-    stage.sell("balancer_v2/DAI", "WETH", 60 * ETHER)
-    opportunity = next(o for o in await desk.opportunities() if any(h.pool_id in names for h in o.hops))
-    decision = await desk.decided(opportunity, Funding.FIRST_POOL)
-    facts, settlement = await settled_after_nothing(desk, decision)
-    assert (facts.rivals, settlement.verdict) == ((), Reason.NEVER_SIMULATED)
+async def test_another_pool_of_the_vault_is_none_of_ours(case):
+    decision = case.decision(opportunity=case.opportunity(case.pair, case.vault_id))
+    swap = "0x2170c741c41531aec20e7c107c24eecfdd15e69c9bb0a8dd37b1840b9e0b207b"
+    log = {"address": case.vault, "transactionIndex": "0x0", "transactionHash": "0x" + "77" * 32}
+    block = {"baseFeePerGas": "0x1", "miner": RECIPIENT}
 
+    class OneVaultLog:
+        def __init__(self, pool_id: str) -> None:
+            self.pool_id = pool_id
 
-async def settled_after_nothing(desk: Desk, decision: Decision):
-    desk.stage.backend.request("evm_mine")
-    return await settled(desk, decision, bytes(31) + b"\x01")
+        async def call(self, method: str, params: list[Any]) -> Any:
+            if method == "eth_getLogs":
+                assert params[0]["address"] == sorted([case.pair, case.vault])
+                return [{**log, "topics": [swap, self.pool_id]}, {**log, "topics": [swap]}]
+            if method == "eth_getTransactionReceipt":
+                if params[0] != log["transactionHash"]:
+                    return None
+                return {**log, "blockNumber": "0x64", "status": "0x1", "gasUsed": "0x5",
+                        "effectiveGasPrice": "0x3", "logs": []}  # fmt: skip
+            return block if method == "eth_getBlockByNumber" else {"to": RECIPIENT, "value": "0x7"}
+
+    terms = {"accepted": True, "late": False}
+    for pool_id, expected in ((case.vault_id, 1), ("0x" + "b4" * 32, 0)):
+        facts = await gather_facts(OneVaultLog(pool_id), case.bundle(), decision, case.specs, **terms)
+        assert len(facts.rivals) == expected
+        assert all((rival.pools, rival.payment) == ((case.vault_id,), 5 * 2 + 7) for rival in facts.rivals)
 
 
 async def test_a_block_that_is_not_there_yet_cannot_be_settled(desk):

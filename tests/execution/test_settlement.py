@@ -46,9 +46,9 @@ def withdrawal(holder: str, amount: int) -> RawLog:
 
 
 def test_topics_are_the_hashes_of_their_signatures():
-    assert TRANSFER_TOPIC == keccak(text="Transfer(address,address,uint256)")
-    assert WITHDRAWAL_TOPIC == keccak(text="Withdrawal(address,uint256)")
-    assert DEPOSIT_TOPIC == keccak(text="Deposit(address,uint256)")
+    assert keccak(text="Transfer(address,address,uint256)") == TRANSFER_TOPIC
+    assert keccak(text="Withdrawal(address,uint256)") == WITHDRAWAL_TOPIC
+    assert keccak(text="Deposit(address,uint256)") == DEPOSIT_TOPIC
 
 
 moves = st.lists(

@@ -18,7 +18,7 @@ from chain.blocks import next_base_fee
 from core.errors import InputError, TapeError
 from core.reasons import Reason, Refusal
 from market.events import V3Mint, V3Swap, decode
-from market.history import HISTORY_SPECS, HISTORY_TOKENS, load_day, read_logs
+from market.history import HISTORY_SPECS, HISTORY_TOKENS, load_before, load_day, read_logs
 from market.invariants import SwapCheck, check_swap
 from market.pools.pool import Pool
 from market.pools.spec import PoolSpec
@@ -79,6 +79,21 @@ def test_the_day_has_every_block_and_every_log_once(day: Recorded) -> None:
         assert after.header.timestamp > before.header.timestamp
     for block in blocks:
         assert block.known_at_ns == block.header.timestamp * 10**9
+
+
+@pytest.mark.data
+def test_the_blocks_before_the_day_lead_up_to_it(data_root: Path, day: Recorded) -> None:
+    first, _ = next(iter(day.blocks()))
+    earlier = load_before(data_root, first.number)
+    blocks = list(earlier.blocks())
+    assert len(blocks) == earlier.block_count == 17_381
+    last, context = blocks[-1]
+    assert last.header.hash == first.header.parent_hash
+    assert not any(block.logs for block, _ in blocks)
+    assert context.candle is not None
+    assert context.candle.close_time <= last.header.timestamp
+    with pytest.raises(InputError, match="no block rows"):
+        load_before(data_root, 5)
 
 
 @pytest.mark.data
@@ -240,6 +255,20 @@ def test_a_missing_or_corrupt_file_is_named_without_a_traceback(copied: Path, na
     with pytest.raises(InputError) as refused:
         load_day(copied)
     assert name.split("_")[0] in refused.value.message or damage == "missing"
+
+
+@pytest.mark.data
+def test_of_several_rows_of_a_block_the_delivered_one_counts(copied: Path) -> None:
+    file = copied / "mevboost_blocks_18920000_18949999.parquet"
+    table = pq.read_table(file)
+    rows = table.filter(pa.compute.field("block_number") == 18_940_000).to_pylist()
+    lost = rows[0] | {"value": "1", "builder_label": "nobody", "payload_delivered": 0.0}
+    won = rows[0] | {"value": "2", "builder_label": "winner", "payload_delivered": 1.0}
+    others = table.filter(pa.compute.field("block_number") != 18_940_000)
+    ours = pa.Table.from_pylist([lost, won, lost], schema=table.schema)
+    pq.write_table(pa.concat_tables([others, ours]), file)
+    (context,) = (context for block, context in load_day(copied).blocks() if block.number == 18_940_000)
+    assert (context.winning_bid, context.builder) == (2, "winner")
 
 
 @pytest.mark.data

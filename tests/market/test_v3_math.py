@@ -14,6 +14,7 @@ from market.pools.v3_math import (
     Q96,
     amount0_between,
     amount1_between,
+    price_after_input,
     sqrt_ratio_at_tick,
     swap_step,
     tick_at_sqrt_ratio,
@@ -107,3 +108,25 @@ def test_a_step_never_pays_more_than_it_is_given_nor_passes_its_target(
     exact_out = swap_step(sqrt_ratio_at_tick(start), sqrt_ratio_at_tick(target), liquidity, -amount, fee)
     assert low <= exact_out[0] <= high
     assert exact_out[2] <= amount
+
+
+@pytest.mark.parametrize(
+    ("price", "liquidity", "amount", "after"),
+    [
+        (Q96, 10**18, 10**17, 72025602285694852357767227579),
+        (Q96, 1, (2**256 - 1) // 2, 1),
+        (2**160 - 1, 2**128 - 1, 2**256 - 1 - ((2**128 - 1 << 96) // (2**160 - 1)), 1),
+    ],
+)
+def test_price_after_token0_gives_the_published_vectors(
+    price: int, liquidity: int, amount: int, after: int
+) -> None:
+    assert price_after_input(price, liquidity, amount, True) == after
+
+
+def test_a_product_beyond_256_bits_is_divided_in_the_contracts_coarser_way() -> None:
+    price, liquidity, amount = 3 * 2**158, 2**127 + 1, 2**98
+    coarse = -(-(liquidity << 96) // ((liquidity << 96) // price + amount))
+    assert amount * price >= 2**256
+    assert price_after_input(price, liquidity, amount, True) == coarse
+    assert -(-(liquidity << 96) * price // ((liquidity << 96) + amount * price)) != coarse

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import mlflow
 import numpy as np
 import pytest
@@ -47,7 +45,3 @@ def test_unwrapped_champion_answers_the_same(registered: TrackingStore) -> None:
     assert champion.baseline == "persistence"
     assert champion.forecaster.name == "persistence"
     assert champion.snapshot.answer(window()) == snapshot().answer(window())
-
-
-def test_nothing_of_the_project_imports_the_served_file() -> None:
-    assert "models.served" not in sys.modules

@@ -28,7 +28,10 @@ TIP_JAR = "0x" + "a0" * 20
 PRIZE = "0x" + "a1" * 20
 """Does the same once; the second call reverts."""
 REVERTS = "0x" + "a2" * 20
+FADES = "0x" + "a3" * 20
+"""Passes on what the first call sends, and keeps what later ones send."""
 CODES = {
+    FADES: "0x5f5460125760015f555f5f5f5f34415af1005b00",
     TIP_JAR: "0x5f5f5f5f34415af100",
     PRIZE: "0x5f5460125760015f555f5f5f5f34415af1005b5f5ffd",
     REVERTS: "0x63deadbeef5f5260206000fd",

@@ -13,7 +13,7 @@ from execution.relays.transactions import decode_transaction
 
 GWEI = 10**9
 FEE_RECIPIENT, TIP_JAR = "0x" + "c0" * 20, "0x" + "a0" * 20
-PRIZE, REVERTS = "0x" + "a1" * 20, "0x" + "a2" * 20
+PRIZE, REVERTS, FADES = "0x" + "a1" * 20, "0x" + "a2" * 20, "0x" + "a3" * 20
 
 
 async def mined(lab: Any) -> list[str]:
@@ -84,8 +84,19 @@ async def test_arrival_does_not_matter(lab: Any) -> None:
     assert [e.bundle_hash for e in result.entries] == sorted(b.bundle_hash for _, b in bundles)
 
 
-async def test_a_bundle_worth_less_behind_the_winner_is_dropped(lab: Any) -> None:
-    """The same nonce twice: the second bundle of one searcher cannot follow its first."""
+async def test_a_bundle_that_pays_less_behind_the_winner_is_dropped(lab: Any) -> None:
+    low, high = await lab.searcher("low"), await lab.searcher("high")
+    await lab.client(low).send_bundle(poor := lab.bundle(low.sign(FADES, 10**15)))
+    await lab.client(high).send_bundle(rich := lab.bundle(high.sign(FADES, 2 * 10**15)))
+    result = await lab.builder.build()
+    loser = result.entry(poor.bundle_hash)
+    assert loser is not None
+    assert loser.refusal is not None
+    assert "pays 0 wei instead of 1000000000000000" in loser.refusal.detail
+    assert await mined(lab) == names(*rich.transaction_hashes)
+
+
+async def test_of_two_bundles_with_one_nonce_the_dearer_is_taken(lab: Any) -> None:
     searcher = await lab.searcher("a")
     small = lab.bundle(searcher.sign(TIP_JAR, 10, nonce=0))
     large = lab.bundle(searcher.sign(TIP_JAR, 20, nonce=0))
@@ -167,11 +178,21 @@ async def test_a_replaced_or_cancelled_bundle_does_not_bid(lab: Any) -> None:
     assert (await lab.builder.build()).entries == ()
 
 
-async def test_a_private_transaction_waits_until_it_works_and_ends_with_its_last_block(lab: Any) -> None:
+async def test_a_private_transaction_is_mined_without_ever_being_public(lab: Any) -> None:
     searcher = await lab.searcher("a")
     sent = await lab.client(searcher).send_private_transaction(searcher.sign(TIP_JAR, 3), 9)
+    assert len(lab.builder.mempool) == 0
     await lab.builder.build()
     assert await mined(lab) == names(sent)
+    assert (await lab.builder.build()).entries == ()
+
+
+async def test_a_private_transaction_is_tried_again_until_its_last_block(lab: Any) -> None:
+    searcher, other = await lab.searcher("a"), await lab.searcher("b")
+    await lab.client(searcher).send_private_transaction(searcher.sign(PRIZE, 3), 2)
+    await lab.client(other).send_bundle(lab.bundle(other.sign(PRIZE, 10**9)))
+    tried = [len((await lab.builder.build()).entries) for _ in range(3)]
+    assert tried == [2, 1, 0]
 
 
 async def test_a_bundle_keeps_to_its_timestamps(lab: Any) -> None:

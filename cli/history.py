@@ -1,0 +1,101 @@
+"""Step 1: replay a recorded day, or, where there is none, a tape that the local chain records first."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from chain.devnet.accounts import dev_account
+from chain.networks import load_network
+from cli.screen import Screen
+from core.errors import InputError
+from core.reasons import Reason
+from core.seams import SystemClock
+from core.settings import Settings
+from market.history import load_before, load_day
+from market.recorded import Recorded
+from market.tape import TapeReader
+from pipeline.devnet.recorder import record_tape
+from pipeline.devnet.service import DevnetService
+from pipeline.replay import Replay, replay
+
+DATA_VARIABLE = "OMNIARB_DATA"
+TAPE_BLOCKS = 400
+"""Blocks recorded where there is no history: enough for the models to be judged on."""
+
+
+def data_root(settings: Settings) -> Path | None:
+    """Return the folder of recorded history, ``None`` if there is none.
+
+    ``OMNIARB_DATA`` comes first, then ``storage.data_root``, then ``data/``.
+
+    Raises
+    ------
+    InputError
+        If the variable or the setting names a folder that is not there.
+    """
+    named = os.environ.get(DATA_VARIABLE) or settings.storage.data_root
+    if named:
+        if not Path(named).is_dir():
+            raise InputError(f"the data root {named} is no folder; correct {DATA_VARIABLE} or unset it")
+        return Path(named)
+    return Path("data") if Path("data").is_dir() else None
+
+
+def replay_history(screen: Screen, settings: Settings, seed: int, folder: Path) -> Replay:
+    """Replay with a progress bar and say what was found."""
+    root, before = data_root(settings), None
+    if root is None:
+        screen.console.print(
+            f"      no recorded history here ({Reason.NO_DATA_ROOT.value}: {DATA_VARIABLE} is not set and there is "
+            "no data/): the local chain records a tape first, and that is replayed"
+        )
+        recorded = _record(screen, seed, folder / "tape")
+    else:
+        recorded = load_day(root)
+        before = load_before(root, next(recorded.blocks())[0].number)
+    wrapped_native = load_network(settings.web3.chain).weth
+    total = recorded.block_count + (before.block_count if before else 0)
+    with screen.step(f"History: {recorded.source}", total) as advance:
+        replayed = replay(recorded, wrapped_native, before=before, advance=advance)
+    if before is not None:
+        screen.figure(f"the first {before.block_count:,} are {before.source}, for the models to warm up on")
+    screen.figure(
+        f"{replayed.swaps:,} swaps, {replayed.invariant_ok:,} of {replayed.invariant_checked:,} "
+        "checkable ones reproduced to the wei"
+    )
+    return replayed
+
+
+def open_recording(tape: Path | None, settings: Settings) -> Recorded:
+    """Return a tape, or the recorded day of the data root.
+
+    Raises
+    ------
+    InputError
+        If there is neither.
+    """
+    if tape is not None:
+        return TapeReader(tape).recorded()
+    root = data_root(settings)
+    if root is None:
+        raise InputError(
+            f"there is no recorded history: set {DATA_VARIABLE} to its folder, or give --tape "
+            "(make one with `omniarb devnet --record`)",
+            reason=Reason.NO_DATA_ROOT,
+        )
+    return load_day(root)
+
+
+def _record(screen: Screen, seed: int, folder: Path) -> Recorded:
+    searcher = dev_account(f"omniarb-{seed}", "searcher").address
+    clock = SystemClock()
+
+    async def record(advance: object) -> None:
+        async with DevnetService.start(seed, owner=searcher, operator=searcher, clock=clock) as service:
+            await record_tape(service, TAPE_BLOCKS, folder, clock, advance)
+
+    with screen.bar("Recording a tape on the local chain", TAPE_BLOCKS) as advance:
+        asyncio.run(record(advance))
+    return TapeReader(folder).recorded()

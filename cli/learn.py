@@ -1,0 +1,78 @@
+"""Step 2: judge the models on the replay, write everything to MLflow, and promote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.screen import Screen
+from core.settings import Settings
+from features.registry import SCHEMA
+from models.evaluation import Study
+from models.promotion import PromotionOutcome, promote
+from models.tracking import Provenance, TrackingStore, code_version, log_study
+from pipeline.replay import Replay
+from pipeline.study import study_base_fee
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Scores, and what serves now."""
+
+    study: Study
+    outcome: PromotionOutcome
+
+
+def learn(screen: Screen, settings: Settings, seed: int, replayed: Replay) -> Learned:
+    """Run the study with a progress bar, log it, promote, and say what was decided."""
+    models = settings.models
+    store = TrackingStore(settings.storage.mlflow_home)
+    with screen.step("Models: predict, wait for the label, learn", len(replayed.rows)) as advance:
+        studied = study_base_fee(
+            replayed,
+            seed=seed,
+            horizon=models.horizon_blocks,
+            window=models.window_blocks,
+            nominal=models.nominal_coverage,
+            advance=advance,
+        )
+    study = studied.study
+    with screen.bar("Writing runs, pictures and the registered version to MLflow", 2) as advance:
+        provenance = Provenance(
+            data_set=replayed.source,
+            data_hash=replayed.digest,
+            feature_hash=SCHEMA.digest,
+            code_version=code_version(ROOT),
+            parameters={
+                "seed": seed,
+                "horizon_blocks": models.horizon_blocks,
+                "window": models.window_blocks,
+            },
+        )
+        logged = log_study(store, study, provenance)
+        advance(1)
+        outcome = promote(
+            store,
+            study,
+            logged,
+            studied.learner.snapshot,
+            name=models.registered_name,
+            alias=models.alias,
+            example=tuple(replayed.rows[-models.window_blocks :]),
+        )
+        advance(2)
+    screen.figure(_sentence(study, outcome))
+    return Learned(study, outcome)
+
+
+def _sentence(study: Study, outcome: PromotionOutcome) -> str:
+    serving = study.score(outcome.model)
+    text = (
+        f"{outcome.candidate}: skill {outcome.candidate_skill:+.3f} against {outcome.baseline}; "
+        f"coverage {serving.coverage:.3f} of nominal {study.nominal:.2f}; "
+    )
+    if outcome.reason is None:
+        return text + f"version {outcome.version} is {outcome.alias}"
+    return text + f"{outcome.reason.value}, so {outcome.model} (version {outcome.version}) is {outcome.alias}"
