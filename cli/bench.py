@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -28,7 +29,7 @@ def run_bench(name: str, *, as_json: bool, write: Path | None) -> bool:
     names = sorted(BENCHMARKS) if name == "all" else [name]
     results = []
     for each in names:
-        results.append(measure(each, BENCHMARKS[each], lambda text, each=each: _say(f"{each}: {text}")))
+        results.append(measure(each, BENCHMARKS[each], partial(_say, each)))
         if not as_json:
             _show(results[-1])
     if as_json:
@@ -39,8 +40,8 @@ def run_bench(name: str, *, as_json: bool, write: Path | None) -> bool:
     return all(result.ok for result in results)
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+def _say(name: str, text: str) -> None:
+    sys.stderr.write(f"{name}: {text}\n")
 
 
 def _show(result: Result) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
@@ -12,10 +11,11 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO
 
 from core.errors import DevnetError
 from core.processes import die_with_parent
+from pipeline.devnet.description import DevnetDescription
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
@@ -39,10 +39,9 @@ class DevnetChild:
         self._environ = dict(environ)
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self.description: dict[str, Any] = {}
 
-    def __enter__(self) -> Self:
-        """Start and wait for the line that describes the chain.
+    def __enter__(self) -> DevnetDescription:
+        """Start, wait for the line that describes the chain, and return it.
 
         Raises
         ------
@@ -62,11 +61,10 @@ class DevnetChild:
             )
         try:
             assert self._process.stdout is not None
-            self.description = json.loads(self._first_line(self._process.stdout))
+            return DevnetDescription.from_json(self._first_line(self._process.stdout).decode())
         except BaseException:
             self.stop()
             raise
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

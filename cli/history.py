@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chain.devnet.accounts import dev_account
 from chain.networks import load_network
-from cli.screen import Screen
+from cli.screen import Advance, Screen
 from core.errors import InputError
 from core.reasons import Reason
 from core.seams import SystemClock
@@ -47,9 +47,9 @@ def replay_history(screen: Screen, settings: Settings, seed: int, folder: Path) 
     """Replay with a progress bar and say what was found."""
     root, before = data_root(settings), None
     if root is None:
-        screen.console.print(
-            f"      no recorded history here ({Reason.NO_DATA_ROOT.value}: {DATA_VARIABLE} is not set and there is "
-            "no data/): the local chain records a tape first, and that is replayed"
+        screen.figure(
+            f"no recorded history here ({Reason.NO_DATA_ROOT.value}: {DATA_VARIABLE} is not set and "
+            "there is no data/): the local chain records a tape first, and that is replayed"
         )
         recorded = _record(screen, seed, folder / "tape")
     else:
@@ -92,7 +92,7 @@ def _record(screen: Screen, seed: int, folder: Path) -> Recorded:
     searcher = dev_account(f"omniarb-{seed}", "searcher").address
     clock = SystemClock()
 
-    async def record(advance: object) -> None:
+    async def record(advance: Advance) -> None:
         async with DevnetService.start(seed, owner=searcher, operator=searcher, clock=clock) as service:
             await record_tape(service, TAPE_BLOCKS, folder, clock, advance)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def learn(screen: Screen, settings: Settings, seed: int, replayed: Replay) -> Le
             advance=advance,
         )
     study = studied.study
+    # its notes about creating tables and checking examples are of no use on this screen
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     with screen.bar("Writing runs, pictures and the registered version to MLflow", 2) as advance:
         provenance = Provenance(
             data_set=replayed.source,

@@ -82,8 +82,7 @@ def run_all(options: RunOptions) -> None:
         with timer.time("models"):
             learned = learn(screen, settings, options.seed, replayed)
         with timer.time("devnet"):
-            child, password = _start_devnet(screen, options, folder, stack)
-            devnet = child.description
+            devnet, password = _start_devnet(screen, options, folder, stack)
         with timer.time("serve"):
             serving = _start_serving(screen, settings, stack, password)
         with timer.time("execute"):
@@ -125,7 +124,7 @@ def _sigterm_like_ctrl_c() -> Iterator[None]:
 
 def _start_devnet(
     screen: Screen, options: RunOptions, folder: Path, stack: ExitStack
-) -> tuple[DevnetChild, str]:
+) -> tuple[DevnetDescription, str]:
     password = secrets.token_hex(16)
     arguments = [
         f"--seed={options.seed}",
@@ -136,12 +135,9 @@ def _start_devnet(
     ]
     environ = {**os.environ, KEYSTORE_PASSWORD_VARIABLE: password}
     with screen.step("Local chain: real protocol bytecode, order flow, competitors, relay"):
-        child = stack.enter_context(DevnetChild(arguments, environ, folder / "devnet.log"))
-    described = child.description
-    screen.figure(
-        f"{len(described.specs)} pools, {len(described.competitors)} competitors, {described.http_url}"
-    )
-    return child, password
+        devnet = stack.enter_context(DevnetChild(arguments, environ, folder / "devnet.log"))
+    screen.figure(f"{len(devnet.specs)} pools, {len(devnet.competitors)} competitors, {devnet.http_url}")
+    return devnet, password
 
 
 def _start_serving(screen: Screen, settings: Settings, stack: ExitStack, password: str) -> ServingApp:
@@ -158,7 +154,7 @@ def _start_serving(screen: Screen, settings: Settings, stack: ExitStack, passwor
     )
     with screen.step("Serve: predictor, scorer, gateway"):
         serving = stack.enter_context(start_serving(config))
-    screen.figure(f"champion version {serving.predictor_status()['version']} at {serving.url}")
+    screen.figure(f"champion version {serving.predictor_status()['model_version']} at {serving.url}")
     return serving
 
 
@@ -248,7 +244,8 @@ def _show(screen: Screen, summary: dict[str, Any], path: Path) -> None:
             (
                 "bundles",
                 f"{execute['bundles_sent']} sent, {execute['landed']} landed",
-                f"{execute['outbid']} outbid, {execute['state_moved']} state moved, {execute['reverted']} reverted",
+                f"{execute['outbid']} outbid, {execute['state_moved']} state moved, "
+                f"{execute['reverted']} reverted",
             ),
             ("profit", f"{execute['profit_wei'] / 10**18:.6f} ETH", "receipts and balances agree to the wei"),
             (

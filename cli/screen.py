@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a bar with rate and ETA per step, then a figure."""
+"""What a person sees while a run goes on: a line per step, a bar with rate and ETA, a figure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
-    TaskID,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -21,75 +21,89 @@ from rich.table import Table
 from rich.text import Text
 
 Advance = Callable[[int], None]
-"""Call with the absolute number of units done."""
+"""Call with the number of units done so far."""
+
+INDENT = "      "
 
 
-class RateColumn(TextColumn):
-    """Units a second of the running task."""
+class RateColumn(ProgressColumn):
+    """Units a second."""
 
-    def __init__(self) -> None:
-        super().__init__("{task.speed}")
-
-    def render(self, task: object) -> Text:
+    def render(self, task: Task) -> Text:
         """Return the rate, or a dash before it is known."""
-        speed = getattr(task, "finished_speed", None) or getattr(task, "speed", None)
+        speed = task.finished_speed or task.speed
         return Text(f"{speed:,.0f}/s" if speed else "-/s", style="progress.data.speed")
 
 
 class Screen:
-    """Shows steps on a terminal; silent with ``quiet`` (``--json``)."""
+    """Shows steps on a terminal; silent with ``quiet`` (``--json``).
+
+    Parameters
+    ----------
+    quiet
+        Print nothing.
+    steps
+        How many steps there will be.
+    """
 
     def __init__(self, *, quiet: bool, steps: int) -> None:
-        self.console = Console(stderr=False, quiet=quiet, highlight=False)
+        self.console = Console(quiet=quiet, highlight=False)
         self._count = 0
         self._total = steps
 
     @contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Advance]:
-        """Show one step's bar; yields a callable that takes the units done so far."""
+        """Show one numbered step; yields a callable that takes the units done so far.
+
+        Without a total there is only a spinner with the time passed.
+        """
         self._count += 1
-        label = f"[bold]{self._count}/{self._total}[/bold] {title}"
-        with Progress(*_columns(), console=self.console, refresh_per_second=4) as progress:
-            task: TaskID = progress.add_task(label, total=total)
-            yield lambda done: progress.update(task, completed=done)
-            finished = progress.tasks[0].completed if total is None else total
-            progress.update(task, total=finished or 1, completed=finished or 1)
+        self.console.print(f"[bold]{self._count}/{self._total} {title}[/bold]")
+        if total is not None:
+            with self.bar("", total) as advance:
+                yield advance
+            return
+        columns = (TextColumn(INDENT), SpinnerColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            progress.add_task("", total=None)
+            yield lambda _done: None
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Advance]:
-        """Show a bar for work inside a step."""
-        with Progress(*_columns(), console=self.console, refresh_per_second=4) as progress:
-            task: TaskID = progress.add_task(f"      {title}", total=total)
+        """Show a bar of its own, below a title if there is one."""
+        if title:
+            self.console.print(f"{INDENT}{title}")
+        columns = (
+            TextColumn(INDENT.removesuffix(" ")),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            RateColumn(),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console, refresh_per_second=4) as progress:
+            task = progress.add_task("", total=total)
             yield lambda done: progress.update(task, completed=done)
 
     def figure(self, text: str) -> None:
         """Print the line that sums a step up."""
-        self.console.print(f"      {text}")
+        self.console.print(f"{INDENT}{text}", soft_wrap=True)
 
     def skipped(self, title: str, why: str) -> None:
         """Print a step that was not done, with its reason code."""
         self._count += 1
-        self.console.print(f"[bold]{self._count}/{self._total}[/bold] {title}: skipped, {why}")
+        self.console.print(
+            f"[bold]{self._count}/{self._total} {title}[/bold]: skipped, {why}", soft_wrap=True
+        )
 
     def table(self, title: str, rows: list[tuple[str, str, str]]) -> None:
-        """Print a three-column table: what, value, what it means."""
+        """Print a table of what, value, and what it means."""
         table = Table(title=title, title_justify="left", show_header=False, pad_edge=False)
-        table.add_column(style="bold")
-        table.add_column(justify="right")
-        table.add_column(style="dim")
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        if any(row[2] for row in rows):
+            table.add_column(style="dim", overflow="fold")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*(row if any(row[2] for row in rows) else row[:2]))
         self.console.print(table)
-
-
-def _columns() -> tuple[ProgressColumn, ...]:
-    return (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-    )

@@ -27,6 +27,9 @@ PRIOR_ABOVE = 0.05
 MEMORY = 0.995
 """Weight of an auction after one more has been settled."""
 
+ITERATIONS = 40
+"""Steps of the estimation after each auction; it starts from the last estimate."""
+
 
 @dataclass(frozen=True, slots=True)
 class BidChoice:
@@ -87,7 +90,9 @@ class BidModel:
         self._exploration = exploration
         inside = (1 - PRIOR_ABSENT - PRIOR_ABOVE) / CELLS
         self._prior = PRIOR_WEIGHT * np.array([PRIOR_ABSENT, *[inside] * CELLS, PRIOR_ABOVE])
-        self._seen = np.zeros(CELLS + 2)
+        # auctions won with the competitor at most in a cell, lost with it at least there, and known
+        self._won, self._lost, self._told = (np.zeros(CELLS + 2) for _ in range(3))
+        self._chance = self._prior / self._prior.sum()
         self._settled = 0
         self._last: BidChoice | None = None
 
@@ -113,7 +118,7 @@ class BidModel:
             raise ModelError(f"a share is a finite number of at least 0, got {share}", share=share)
         place = min(share, 1.0) * CELLS
         whole = int(place)
-        cumulative = np.cumsum(self._distribution())
+        cumulative = np.cumsum(self._chance)
         below = cumulative[whole]
         part = (place - whole) * (cumulative[whole + 1] - below) if whole < CELLS else 0.0
         return float(below + part)
@@ -144,7 +149,7 @@ class BidModel:
         if not affordable:
             self._last = BidChoice(0, 0.0, self.win_probability(0.0), 1.0, False)
             return self._last
-        chance = np.cumsum(self._distribution())[:-1]
+        chance = np.cumsum(self._chance)[:-1]
         kept = np.array([float(left - bids[place]) for place in affordable])
         best = affordable[int(np.argmax(kept * chance[affordable]))]
         explored = bool(self._random.random() < self._exploration)
@@ -177,29 +182,43 @@ class BidModel:
                 bid=bid,
                 winning_bid=winning_bid,
             )
-        possible = np.zeros(CELLS + 2)
-        ours = min(bid * CELLS // gross_profit, CELLS) + 1
         if won:
-            # up to our own cell; a competitor inside it may have been just below us
-            possible[: min(-(-bid * CELLS // gross_profit), CELLS + 1) + 1] = 1
+            # up to and with our own cell: a competitor inside it may have been just below us
+            self._add(self._won, min(-(-bid * CELLS // gross_profit), CELLS + 1))
         elif winning_bid is None:
-            possible[ours:] = 1
+            self._add(self._lost, min(bid * CELLS // gross_profit, CELLS) + 1)
         else:
-            possible[min(winning_bid * CELLS // gross_profit, CELLS) + 1] = 1
-        # what a censored observation leaves open is shared out as the distribution has it
-        weight = possible * self._distribution()
-        self._seen = MEMORY * self._seen + weight / weight.sum()
+            self._add(self._told, min(winning_bid * CELLS // gross_profit, CELLS) + 1)
         self._settled += 1
+        self._estimate()
 
-    def _distribution(self) -> NDArray[np.float64]:
-        total: NDArray[np.float64] = self._prior + self._seen
-        normed: NDArray[np.float64] = total / total.sum()
-        return normed
+    def _add(self, counts: NDArray[np.float64], cell: int) -> None:
+        for each in (self._won, self._lost, self._told):
+            each *= MEMORY
+        counts[cell] += 1
+
+    def _estimate(self) -> None:
+        """Find the distribution that explains all observations best (expectation, maximisation).
+
+        What a censored auction leaves open is shared out as the distribution has it, until
+        that no longer moves it.
+        """
+        chance = self._chance
+        for _ in range(ITERATIONS):
+            below = np.cumsum(chance)
+            above = np.cumsum(chance[::-1])[::-1]
+            weight = np.cumsum((self._won / below)[::-1])[::-1] + np.cumsum(self._lost / above)
+            counts = self._prior + self._told + chance * weight
+            chance = counts / counts.sum()
+        self._chance = chance
 
     def state(self) -> dict[str, Any]:
         """Return counts and random state as plain values and arrays."""
         return {
-            "seen": self._seen.copy(),
+            "won": self._won.copy(),
+            "lost": self._lost.copy(),
+            "told": self._told.copy(),
+            "chance": self._chance.copy(),
             "settled": self._settled,
             "exploration": self._exploration,
             "random": self._random.bit_generator.state,
@@ -214,11 +233,11 @@ class BidModel:
             If it is not the state of a bid model.
         """
         try:
-            seen = np.array(state["seen"], dtype=np.float64)
-            if seen.shape != self._seen.shape:
-                raise ModelError(f"the saved bid model has {seen.size} cells, this one {self._seen.size}")
+            arrays = [np.array(state[key], dtype=np.float64) for key in ("won", "lost", "told", "chance")]
+            if any(array.shape != self._chance.shape for array in arrays):
+                raise ModelError(f"a bid model has {CELLS + 2} cells, the saved one has not")
             self._random.bit_generator.state = state["random"]
             self._exploration, self._settled = float(state["exploration"]), int(state["settled"])
-            self._seen = seen
+            self._won, self._lost, self._told, self._chance = arrays
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"this is not the state of a bid model: {error}") from error

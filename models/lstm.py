@@ -36,7 +36,11 @@ WEIGHT_DECAY = 1e-3
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use ``count`` threads meanwhile; for whoever owns the process."""
+    """Let torch use ``count`` threads meanwhile.
+
+    Sums of so few numbers are slower on two threads than on one, and their order would depend
+    on the machine.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -116,7 +120,7 @@ class ResidualLSTM:
             If the window is too short or lacks a feature.
         """
         rows = torch.from_numpy(self._scaler.transform(self._rows(window)).astype(np.float32))
-        with torch.no_grad():
+        with torch_threads(1), torch.no_grad():
             output = float(self._network(rows[None])[0])
         return residual.forecast(window, output, self._limit)
 
@@ -179,10 +183,11 @@ class ResidualLSTM:
     def _descend(self, rows: NDArray[np.float32], targets: NDArray[np.float32]) -> None:
         scaled = torch.from_numpy(self._scaler.transform(rows.astype(np.float64)).astype(np.float32))
         self._optimiser.zero_grad()
-        loss = (self._network(scaled) - torch.from_numpy(targets)).abs().mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._network.parameters(), CLIP_NORM)
-        self._optimiser.step()
+        with torch_threads(1):
+            loss = (self._network(scaled) - torch.from_numpy(targets)).abs().mean()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self._network.parameters(), CLIP_NORM)
+            self._optimiser.step()
 
     def state(self) -> dict[str, Any]:
         """Return weights, optimiser, scaler, memory and random state as plain values and arrays."""

@@ -110,7 +110,7 @@ def promote(
     Raises
     ------
     ModelError
-        If the study holds no model, or the example lacks a feature.
+        If the study holds no model, or a model cannot answer the example.
     """
     clock = clock or SystemClock()
     client = store.client()
@@ -159,6 +159,7 @@ class _Registration:
         self, model: str, snapshot: Snapshot, refused: Reason | None, *, stands_in_for: str = ""
     ) -> str:
         """Log the model, register it as the next version and return the version."""
+        check_answer(snapshot, self.example)
         run_id = self.logged.runs[model]
         code_version = self.client.get_run(run_id).data.tags.get("code_version", "unknown")
         tags = self._tags(model, snapshot, refused, stands_in_for) | {"code_version": code_version}
@@ -237,6 +238,19 @@ def write_model(snapshot: Snapshot, path: Path, example: Window, *, run_id: str,
                 "snapshot_sha256": digest,
             },
         )
+
+
+def check_answer(snapshot: Snapshot, window: Window) -> None:
+    """Ask for one forecast.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or its value is not a finite number within its bounds.
+    """
+    value, lower, upper = snapshot.answer(window)
+    if not (math.isfinite(value) and lower <= value <= upper):
+        raise ModelError(f"the model answers {value} with the interval {lower} to {upper}; train it again")
 
 
 def alias_version(client: MlflowClient, name: str, alias: str) -> str | None:

@@ -19,6 +19,9 @@ from market.state import Applied, MarketState
 from pipeline.series import SeriesRecorder
 from scoring.scorer import CpuScorer, ScoreResult
 
+TOLERANCE_WEI = 10**12
+"""Polishing of integers stops when less than this, far below any gas cost, can be gained."""
+
 
 @dataclass(frozen=True, slots=True)
 class Walked:
@@ -50,7 +53,9 @@ class BlockWalk:
         self.state = state
         self.series = SeriesRecorder(state, wrapped_native)
         self._features = FeatureStream(state.tokens, specs)
-        self._scorer = CpuScorer(state.pools.values(), (wrapped_native,), max_hops=max_hops)
+        self._scorer = CpuScorer(
+            state.pools.values(), (wrapped_native,), max_hops=max_hops, tolerance=TOLERANCE_WEI
+        )
 
     def advance(self, block: Block) -> Walked:
         """Apply a block and rescore what it touched.

@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,19 +28,12 @@ from core.reasons import Reason
 from models.champion import find_champion
 from models.promotion import CHAMPION
 from models.tracking import TrackingStore
+from serving.environment import quiet_libraries
 from serving.executor import NAMESPACE, Loop, create_executor, live_loop
 from serving.gateway import Gateway
 from serving.outlook import APP_NAME
 from serving.predictor import Predictor
 from serving.scorer import ScoringService
-
-QUIET: Mapping[str, str] = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS": "0",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "GRPC_VERBOSITY": "ERROR",
-}
-"""Environment for Ray's processes: nothing is reported to anybody, and only errors are printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +184,7 @@ def _start_ray(num_cpus: int) -> bool:
     """Start a local Ray session unless this process has one; return whether we did."""
     if ray.is_initialized():
         return False
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    quiet_libraries(os.environ)
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     ray.init(
         address="local",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,12 @@ from mlflow.tracking import MlflowClient
 
 from core.errors import ModelError
 from core.reasons import Reason
+from models.baselines import Persistence
 from models.champion import load_champion, load_version
-from models.promotion import PromotionOutcome, read_ledger
-from models.tracking import TrackingStore
-from tests.registry_fixtures import LOSES, WINS
+from models.forecaster import Window
+from models.promotion import PromotionOutcome, check_answer, promote, read_ledger
+from models.tracking import TrackingStore, log_study
+from tests.registry_fixtures import LOSES, WINS, provenance, snapshot, study, window
 
 Register = Callable[..., PromotionOutcome]
 
@@ -82,4 +86,43 @@ def test_a_version_with_a_damaged_snapshot_is_refused_by_name(
     (damaged,) = store.home.glob("artifacts/**/snapshot.zip")
     damaged.write_bytes(damaged.read_bytes()[:100])
     with pytest.raises(ModelError, match="version 1 of base-fee-h2 does not load"):
+        load_version(store, "base-fee-h2", "1")
+
+
+def test_a_model_that_cannot_answer_is_not_registered(store: TrackingStore) -> None:
+    result = study(WINS)
+    logged = log_study(store, result, provenance())
+    with pytest.raises(ModelError, match="needs 4 rows, got 2"):
+        promote(store, result, logged, snapshot, example=window()[:2])
+    assert MlflowClient(store.uri, store.uri).search_registered_models() == []
+    assert read_ledger(store) == []
+
+
+class Constant(Persistence):
+    """Says the same whatever it sees."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def predict_one(self, window: Window) -> float:
+        return self.value
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_an_answer_that_is_no_number_is_nonsense(value: float) -> None:
+    check_answer(replace(snapshot(), forecaster=Constant(3.0)), window())
+    with pytest.raises(ModelError, match="train it again"):
+        check_answer(replace(snapshot(), forecaster=Constant(value)), window())
+
+
+def test_a_version_that_fails_on_its_example_is_refused(
+    store: TrackingStore, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(WINS)
+
+    def fails(*_: object) -> float:
+        raise ZeroDivisionError("by design")
+
+    monkeypatch.setattr(Persistence, "predict_one", fails)
+    with pytest.raises(ModelError, match="version 1 of base-fee-h2 fails on its own example"):
         load_version(store, "base-fee-h2", "1")

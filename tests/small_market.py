@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import pytest
-
 from chain.blocks import Block, BlockHeader, RawLog
 from features.feature import FeatureRow
 from features.stream import FeatureStream
@@ -66,8 +64,3 @@ class Market:
         logs = tuple(sync(number, index, *move) for index, move in enumerate(moves))
         block = Block(header, logs, at * 10**9)
         return self.stream.update(block, context, self.state, self.state.apply(block))
-
-
-@pytest.fixture
-def market() -> Market:
-    return Market()
