@@ -198,3 +198,27 @@ def test_history_before_the_day_ends_where_the_day_begins(data_root: Path) -> No
     assert heights[-1] == first - 1
     assert len(heights) == recorded.block_count > 10_000
     assert all(b - a == 1 for a, b in pairwise(heights))
+
+
+def test_lags_and_means_are_of_earlier_blocks() -> None:
+    market = Market()
+    used = (3_000_000, 6_000_000, 30_000_000, 15_000_000)
+    rows = [market.step(n, gas_used=gas) for n, gas in enumerate(used, start=1)]
+    assert [rows[3][f"gas_used_ratio{lag}"] for lag in ("", "_lag1", "_lag2", "_lag3")] == [
+        0.5,
+        1.0,
+        0.2,
+        0.1,
+    ]
+    assert rows[1]["gas_used_mean_4"] == pytest.approx(0.1 + (1 - 0.5**0.25) * 0.1)
+    assert rows[3]["full_block_share"] == 0.25
+    assert {"gas_used_ratio_lag1", "block_interval"} <= set(rows[0].missing)
+    assert (rows[1]["block_interval"], rows[2]["block_interval_lag1"]) == (12, 12)
+
+
+def test_a_builders_share_counts_this_block_and_those_before() -> None:
+    market = Market()
+    shares = [
+        market.step(n, context=BlockContext(builder=b))["builder_share"] for n, b in enumerate("aab", 1)
+    ]
+    assert shares == pytest.approx([1, 1, 1 / 3])

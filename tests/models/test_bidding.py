@@ -138,3 +138,11 @@ def test_impossible_arguments_are_refused() -> None:
         BidModel(Randomness(1), exploration=1.0)
     with pytest.raises(ModelError):
         BidModel(Randomness(1)).win_probability(-0.1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(gross=st.integers(1, 10**20))
+def test_a_bid_is_never_below_the_share_its_chance_was_read_at(gross: int) -> None:
+    choice = BidModel(Randomness(1), exploration=0.9).choose(gross, 0)
+    assert choice.bid * 50 >= round(choice.share * 50) * gross
+    assert (choice.bid - 1) * 50 < round(choice.share * 50) * gross

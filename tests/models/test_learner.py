@@ -245,3 +245,21 @@ def test_both_models_beat_the_exact_formula_on_the_recorded_day(data_root: Path)
     assert study.score("residual_lstm").skill > 0.09
     assert study.score("river_residual").skill > 0.08
     assert all(abs(score.coverage - 0.9) < 0.01 for score in study.scores)
+
+
+def test_intervals_are_made_from_errors_as_served_and_not_as_known_later() -> None:
+    class Memoriser(Oracle):
+        """Wrong by a tenth when it serves, right about every window it has learned."""
+
+        name = "memoriser"
+
+        def predict_one(self, window: Window) -> float:
+            truth = super().predict_one(window)
+            learned = window[-1].block_number in {block for block, _ in self.told}
+            return truth if learned else truth * 1.1
+
+    rows, fees = story(80, 12)
+    learner = learner_of(Memoriser(fees + [0.0] * 5, 2))
+    for row, fee in zip(rows, fees, strict=True):
+        last = learner.step(row, fee)
+    assert (last[0].upper - last[0].lower) / 2 == pytest.approx(last[0].value / 11)
