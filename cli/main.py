@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.errors import one_line_errors
+from serving.environment import quiet_libraries
 
 app = typer.Typer(
     name="omniarb",
@@ -112,6 +114,8 @@ def bench(
 
 def main() -> None:
     """Run the command line."""
+    # Ray and MLflow read their environment when they are imported, which no command does before this
+    quiet_libraries(os.environ)
     app()
 
 

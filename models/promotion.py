@@ -34,6 +34,7 @@ from models.tracking import LoggedStudy, TrackingStore
 
 CHAMPION = "champion"
 LEDGER = "promotions.jsonl"
+DIGEST_TAG = "snapshot_sha256"
 SERVED_FILE = Path(__file__).with_name("served.py")
 
 
@@ -158,11 +159,20 @@ class _Registration:
     def __call__(
         self, model: str, snapshot: Snapshot, refused: Reason | None, *, stands_in_for: str = ""
     ) -> str:
-        """Log the model, register it as the next version and return the version."""
+        """Register the model as the next version and return the version.
+
+        A model that is registered already, bit for bit and with the same outcome, keeps its
+        version: a repeated run then serves what the first one served, under the same number.
+        """
         check_answer(snapshot, self.example)
+        tags = self._tags(model, snapshot, refused, stands_in_for)
+        tags[DIGEST_TAG] = snapshot_digest(snapshot)
+        known = self._known_version(tags)
+        if known is not None:
+            return known
         run_id = self.logged.runs[model]
         code_version = self.client.get_run(run_id).data.tags.get("code_version", "unknown")
-        tags = self._tags(model, snapshot, refused, stands_in_for) | {"code_version": code_version}
+        tags["code_version"] = code_version
         entry = self.client.create_logged_model(
             self.logged.experiment_id, name=model, source_run_id=run_id, model_type="forecaster"
         )
@@ -180,6 +190,17 @@ class _Registration:
             self.name, entry.artifact_location, run_id=run_id, tags=tags, model_id=entry.model_id
         )
         return str(version.version)
+
+    def _known_version(self, tags: Mapping[str, str]) -> str | None:
+        same = self.client.search_model_versions(
+            f"name='{self.name}' and tags.{DIGEST_TAG}='{tags[DIGEST_TAG]}'"
+        )
+        numbers = [
+            int(version.version)
+            for version in same
+            if all(version.tags.get(tag) == tags[tag] for tag in ("model", "why"))
+        ]
+        return str(min(numbers)) if numbers else None
 
     def _tags(
         self, model: str, snapshot: Snapshot, refused: Reason | None, stands_in_for: str
@@ -202,6 +223,12 @@ class _Registration:
             "why": why,
             "reason": refused.value if refused else "",
         }
+
+
+def snapshot_digest(snapshot: Snapshot) -> str:
+    """Return the SHA-256 of a snapshot's file; equal models have equal files."""
+    with tempfile.TemporaryDirectory() as folder:
+        return save_snapshot(snapshot, Path(folder) / "snapshot.zip")
 
 
 def write_model(snapshot: Snapshot, path: Path, example: Window, *, run_id: str, model_id: str) -> None:
@@ -235,7 +262,7 @@ def write_model(snapshot: Snapshot, path: Path, example: Window, *, run_id: str,
                 "outputs": ["value", "lower", "upper"],
                 "target": snapshot.target,
                 "horizon_blocks": snapshot.horizon_blocks,
-                "snapshot_sha256": digest,
+                DIGEST_TAG: digest,
             },
         )
 

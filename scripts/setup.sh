@@ -17,7 +17,7 @@ if [ "$(cat .venv/.installed 2>/dev/null || true)" != "$want" ]; then
   .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)"
   links=()
   [ -n "${PIP_FIND_LINKS:-}" ] && links=(--find-links "$PIP_FIND_LINKS")
-  VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet "${links[@]}" -r requirements.lock
+  VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet --compile-bytecode "${links[@]}" -r requirements.lock
   VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet --no-deps --editable .
   echo "$want" > .venv/.installed
 fi

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi_swagger import patch_fastapi
 from starlette.exceptions import HTTPException
 
 from core.errors import InputError, ModelError, OmniArbError
@@ -53,7 +54,12 @@ def build_api(backend: Backend, *, version: str) -> FastAPI:
         version=version,
         description="Forecasts, opportunities and the state of a running OmniArb.",
         responses={422: {"model": ErrorBody}, 503: {"model": ErrorBody}},
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
+    # the page's scripts come from disk, so that it needs no other host
+    patch_fastapi(api)
     _add_errors(api)
     _add_routes(api, backend)
     return api

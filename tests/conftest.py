@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from serving.environment import quiet_libraries
 from tests.devnet_fixtures import anvil_world, devnet, pyrevm_world
+
+quiet_libraries(os.environ)
 
 __all__ = ["anvil_world", "data_root", "devnet", "pyrevm_world"]
 

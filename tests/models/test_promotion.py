@@ -126,3 +126,8 @@ def test_a_version_that_fails_on_its_example_is_refused(
     monkeypatch.setattr(Persistence, "predict_one", fails)
     with pytest.raises(ModelError, match="version 1 of base-fee-h2 fails on its own example"):
         load_version(store, "base-fee-h2", "1")
+
+
+def test_the_same_model_with_the_same_outcome_keeps_its_version(register: Register) -> None:
+    assert register(WINS).version == register(WINS).version == "1"
+    assert register(LOSES).version == register(LOSES).version == "3"
