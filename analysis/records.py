@@ -98,8 +98,8 @@ class ReportData:
         Per pair: relative distance between its dearest and cheapest pool.
     bids
         Every settled bundle.
-    calibration
-        ``None`` when no forecast has met its truth yet.
+    calibrations
+        One per place where forecasts met their truth.
     latencies_us
         Microseconds from event to signed bytes, one per bundle.
     refusals
@@ -109,6 +109,6 @@ class ReportData:
     prices: Mapping[str, tuple[Series, ...]] = field(default_factory=dict)
     gaps: tuple[Series, ...] = ()
     bids: tuple[SettledBid, ...] = ()
-    calibration: Calibration | None = None
+    calibrations: tuple[Calibration, ...] = ()
     latencies_us: tuple[float, ...] = ()
     refusals: Mapping[Reason, int] = field(default_factory=dict)

@@ -17,7 +17,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis import plots
-from analysis.records import WEI_PER_ETH, ReportData, SettledBid
+from analysis.records import WEI_PER_ETH, Calibration, ReportData, SettledBid
 from core.reasons import Reason
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -148,7 +148,7 @@ def _eth(wei: int) -> str:
 
 def pictures(data: ReportData) -> tuple[Picture, ...]:
     """Return every picture of the report, or the sentence that stands in its place."""
-    return (_prices(data), _profit(data), _bids(data), _calibration(data), _latency(data))
+    return (_prices(data), _profit(data), _bids(data), *_calibrations(data), _latency(data))
 
 
 def _prices(data: ReportData) -> Picture:
@@ -199,16 +199,22 @@ def _bids(data: ReportData) -> Picture:
     )
 
 
-def _calibration(data: ReportData) -> Picture:
-    model = data.calibration
-    if model is None or not model.blocks:
-        return Picture("Calibration", "No forecast has met its truth yet: labels arrive after the horizon.")
+def _calibrations(data: ReportData) -> tuple[Picture, ...]:
+    met = [model for model in data.calibrations if model.blocks]
+    if not met:
+        return (
+            Picture("Calibration", "No forecast has met its truth yet: labels arrive after the horizon."),
+        )
+    return tuple(_calibration(model) for model in met)
+
+
+def _calibration(model: Calibration) -> Picture:
     inside = np.mean(
         [low <= true <= high for low, true, high in zip(model.lower, model.truth, model.upper, strict=True)]
     )
     return _picture(
-        "Calibration",
-        f"{model.model}: {inside:.1%} of {len(model.blocks)} truths lay inside the interval as served.",
+        f"Calibration: {model.model}",
+        f"{inside:.1%} of the {len(model.blocks)} truths drawn lay inside the interval as served.",
         f"Forecasts of {model.model} with intervals over blocks, and coverage measured against coverage "
         f"aimed at; {inside:.1%} of truths lay inside.",
         lambda: plots.calibration(model),

@@ -138,8 +138,8 @@ def markdown(results: Sequence[Result]) -> str:
     lines = [
         "# Performance",
         "",
-        "Measured by `make figures`; every row can be repeated with `omniarb bench NAME`. Absolute times belong to the",
-        "machine named; ratios travel. A row with nothing under *reach* is reported only.",
+        "Measured by `make figures`; every row can be repeated with `omniarb bench NAME`. Absolute times",
+        "belong to the machine named; ratios travel. A row with nothing under *reach* is reported only.",
     ]
     for result in results:
         lines += [

@@ -30,7 +30,7 @@ def follow(screen: Screen, serving: ServingApp, config: LiveConfig) -> LiveResul
     deadline = time.monotonic() + SECONDS_PER_BLOCK * config.blocks
     with screen.step("Execute: follow live, trade, settle", config.blocks) as advance:
         while True:
-            status: dict[str, Any] = ray.get(actor.status.remote(), timeout=30)
+            status: Any = ray.get(actor.status.remote(), timeout=30)
             advance(status["blocks_followed"])
             if status["state"] != "running":
                 return wait_for_result(actor, timeout_s=30)

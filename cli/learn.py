@@ -6,16 +6,19 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.records import Calibration
 from cli.screen import Screen
 from core.settings import Settings
 from features.registry import SCHEMA
 from models.evaluation import Study
 from models.promotion import PromotionOutcome, promote
-from models.tracking import Provenance, TrackingStore, code_version, log_study
+from models.tracking import Provenance, TrackingStore, code_version, log_study, reliability_curve
 from pipeline.replay import Replay
 from pipeline.study import study_base_fee
 
 ROOT = Path(__file__).resolve().parent.parent
+DRAWN = 400
+"""Forecasts shown in the picture of a study that judged thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +82,22 @@ def _sentence(study: Study, outcome: PromotionOutcome) -> str:
     if outcome.reason is None:
         return text + f"version {outcome.version} is {outcome.alias}"
     return text + f"{outcome.reason.value}, so {outcome.model} (version {outcome.version}) is {outcome.alias}"
+
+
+def study_calibration(learned: Learned) -> Calibration:
+    """Return how well the serving model's intervals held in the study; the last forecasts are drawn."""
+    study = learned.study
+    series = study.series[learned.outcome.model]
+    levels, reached = reliability_curve(series, study.nominal)
+    drawn = slice(-DRAWN, None)
+    return Calibration(
+        model=f"{learned.outcome.model}, history",
+        unit="gwei",
+        nominal=tuple(levels),
+        empirical=tuple(reached),
+        blocks=tuple(int(block) for block in series.blocks[drawn]),
+        truth=tuple(float(value) for value in series.truth[drawn]),
+        value=tuple(float(value) for value in series.prediction[drawn]),
+        lower=tuple(float(value) for value in series.lower[drawn]),
+        upper=tuple(float(value) for value in series.upper[drawn]),
+    )

@@ -19,7 +19,7 @@ from cli.child import DevnetChild
 from cli.devnet import FLASHBOTS_FILE, WALLET_FILE
 from cli.execute import follow
 from cli.history import replay_history
-from cli.learn import Learned, learn
+from cli.learn import Learned, learn, study_calibration
 from cli.output import print_json
 from cli.screen import Screen
 from core.config_loader import load_settings
@@ -89,7 +89,7 @@ def run_all(options: RunOptions) -> None:
             result = follow(screen, serving, _live_config(settings, options, folder, devnet))
         screen.figure(f"{result.bundles_sent} bundles sent, {_landed(result)} landed")
         summary = _summary(options, folder, timer, replayed, learned, devnet, result)
-        build_report(summary, _report_data(replayed, result), folder / "report.html")
+        build_report(summary, _report_data(replayed, learned, result), folder / "report.html")
         path = write_summary(summary, folder)
         if options.as_json:
             print_json(summary)
@@ -211,13 +211,14 @@ def _summary(
     }
 
 
-def _report_data(replayed: Replay, result: LiveResult) -> ReportData:
+def _report_data(replayed: Replay, learned: Learned, result: LiveResult) -> ReportData:
+    live = (result.forecasts,) if result.forecasts is not None else ()
     return ReportData(
         prices={f"{pair} (history)": series for pair, series in replayed.prices.items()}
         | {f"{pair} (live)": series for pair, series in result.prices.items()},
         gaps=result.gaps,
         bids=result.bids,
-        calibration=result.forecasts,
+        calibrations=(study_calibration(learned), *live),
         latencies_us=result.latencies_us,
         refusals=result.refusals,
     )

@@ -1,20 +1,28 @@
-"""Base-fee forecasts as they were served, held against what came."""
+"""Base-fee forecasts as they were served, held against what came.
+
+A champion may come from another market than the one it serves on. Its intervals are used until
+enough of its forecasts have met their truth here; from then on they come from those errors.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from analysis.records import Calibration
 from chain.blocks import BlockHeader
 from core.reasons import Refusal
 from features.feature import FeatureRow
+from models.conformal import AdaptiveConformal
 from models.forecaster import Forecast, Window
 
 ForecastSource = Callable[[Window], Awaitable[Forecast | Refusal]]
 """Answers a forecast from a window of rows; control plane, never awaited on the event path."""
 
 WEI_PER_GWEI = 10**9
+ENOUGH = 20
+"""Forecasts that must have met their truth here before intervals are taken from their errors."""
 
 
 class Outlook:
@@ -33,19 +41,33 @@ class Outlook:
         self._rows: deque[FeatureRow] = deque(maxlen=window)
         self._waiting: dict[int, Forecast] = {}
         self._scored: list[tuple[int, float, Forecast]] = []
+        self._conformal: AdaptiveConformal | None = None
         self.latest: Forecast | Refusal | None = None
 
     async def look(self, row: FeatureRow, header: BlockHeader) -> None:
         """Score what was said about this block and ask about a later one."""
         said = self._waiting.pop(header.number, None)
         if said is not None:
-            self._scored.append((header.number, header.base_fee / WEI_PER_GWEI, said))
+            truth = header.base_fee / WEI_PER_GWEI
+            self._scored.append((header.number, truth, said))
+            if self._conformal is not None:
+                self._conformal.update(said.value, said.lower, said.upper, truth)
         self._rows.append(row)
         if self._rows.maxlen is not None and len(self._rows) < self._rows.maxlen:
             return
-        self.latest = await self._source(tuple(self._rows))
-        if isinstance(self.latest, Forecast):
-            self._waiting[self.latest.issued_block + self.latest.horizon_blocks] = self.latest
+        answer = await self._source(tuple(self._rows))
+        if isinstance(answer, Forecast):
+            answer = self._calibrated(answer)
+            self._waiting[answer.issued_block + answer.horizon_blocks] = answer
+        self.latest = answer
+
+    def _calibrated(self, forecast: Forecast) -> Forecast:
+        if self._conformal is None:
+            self._conformal = AdaptiveConformal(forecast.nominal)
+        if self._conformal.count < ENOUGH:
+            return forecast
+        lower, upper = self._conformal.interval(forecast.value)
+        return replace(forecast, lower=lower, upper=upper)
 
     def calibration(self) -> Calibration | None:
         """Return forecasts beside their truths; ``None`` before the first one met its block."""
@@ -56,7 +78,7 @@ class Outlook:
             forecast.lower <= truth <= forecast.upper for truth, forecast in zip(truths, said, strict=True)
         )
         return Calibration(
-            model=f"champion version {said[-1].model_version}",
+            model=f"champion version {said[-1].model_version}, live",
             unit="gwei",
             nominal=(said[-1].nominal,),
             empirical=(inside / len(said),),

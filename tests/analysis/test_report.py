@@ -55,8 +55,10 @@ def full_data() -> ReportData:
             bid(Reason.OUTBID, 5, rival=ETH * 6 // 10),
             bid(Reason.STATE_MOVED, 9, gross=0),
         ),
-        calibration=Calibration(
-            "lstm v1", "gwei", (0.5, 0.9), (0.52, 0.88), blocks, truth, truth, (19.0,) * 40, (20.5,) * 40
+        calibrations=(
+            Calibration(
+                "lstm v1", "gwei", (0.5, 0.9), (0.52, 0.88), blocks, truth, truth, (19.0,) * 40, (20.5,) * 40
+            ),
         ),
         latencies_us=(1500.0, 1800.0, 9000.0),
         refusals={Reason.RATE_BELOW_ONE: 1234, Reason.PROFIT_BELOW_COST: 5, Reason.PAUSED: 0},
@@ -129,7 +131,7 @@ def test_one_point_of_everything_can_be_drawn(tmp_path: Path) -> None:
     data = ReportData(
         prices={"A/B": (one,), "C/D": ()},
         bids=(bid(Reason.LANDED, 1),),
-        calibration=Calibration("m", "gwei", (0.9,), (1.0,), (7,), (1.0,), (1.0,), (0.0,), (2.0,)),
+        calibrations=(Calibration("m", "gwei", (0.9,), (1.0,), (7,), (1.0,), (1.0,), (0.0,), (2.0,)),),
         latencies_us=(1000.0,),
     )
     assert len(read(build_report({}, data, tmp_path / "report.html")).pictures) == 5
