@@ -208,6 +208,7 @@ def _summary(
         "devnet": {"blocks": result.last_block - result.first_block + 1, "pools": len(devnet.specs)},
         "execute": execute_part(result),
         "latency_us": latency_part(result),
+        "feed": dict(result.feed),
     }
 
 

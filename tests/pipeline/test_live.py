@@ -153,7 +153,7 @@ async def test_no_key_and_no_password_is_ever_shown(
 
     followed = await follow(tmp_path, seed=SEED, blocks=5, on_block=look)
     shown += [repr(followed.config), repr(followed.result), str(followed.config)]
-    (tmp_path / "broken").mkdir()  # noqa: ASYNC240
+    (tmp_path / "broken").mkdir()
     error = await failure_with_everything_open(tmp_path / "broken")
     told = traceback.TracebackException.from_exception(error, capture_locals=True)
     shown += ["".join(told.format()), repr(error), repr(error.fields)]
