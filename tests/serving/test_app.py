@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> TrackingStore:
     log_and_promote(store, WINS)
     log_and_promote(store, LOSES)
     before = set(store.home.glob("artifacts/**/snapshot.zip"))
-    assert log_and_promote(store, WINS).version == "4"
+    assert log_and_promote(store, WINS | {"lstm": 0.3}).version == "4"
     (damaged,) = set(store.home.glob("artifacts/**/snapshot.zip")) - before
     damaged.write_bytes(damaged.read_bytes()[:64])
     point_at(store, "1")
