@@ -7,7 +7,7 @@ ifndef OMNIARB_DATA
 endif
 BIN := .venv/bin
 
-.PHONY: setup run test lint figures bench-peers bench-gpu clean
+.PHONY: setup run test lint figures clean
 
 setup:
 	@scripts/setup.sh

@@ -181,7 +181,7 @@ def _live_config(
         ),
         chain_id=devnet.chain_id,
         block_time=devnet.block_time,
-        agent="" if options.realtime else AGENT,
+        agent=AGENT,
         window=settings.models.window_blocks,
     )
 

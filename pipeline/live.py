@@ -39,6 +39,7 @@ class _Open:
 
     prepared: Prepared
     accepted: bool
+    late: bool
 
 
 class LiveLoop:
@@ -82,7 +83,7 @@ class LiveLoop:
             Whatever ended it: an unreachable node, a journal that cannot be written, a broken invariant.
         """
         config = self._config
-        async with open_session(self._config, self._bids, self._clock) as session:
+        async with open_session(self._config, self._bids, self._clock, self._refusals) as session:
             start = session.walk.state.head
             assert start is not None
             holders = (session.trader.address, config.executor)
@@ -151,15 +152,21 @@ class LiveLoop:
         await asyncio.to_thread(_record, session.journal, prepared)
         sent = await session.sender.send(prepared.bundle)
         accepted = any(result.error is None for result in sent)
+        late = all(
+            result.error is not None and result.error.fields.get("reason") == Reason.BLOCK_PASSED
+            for result in sent
+        )
         self._sent += accepted
         if not accepted:
             self._refusals[Reason.RELAYS_REFUSED] += 1
-        self._open = _Open(prepared, accepted)
+        self._open = _Open(prepared, accepted, late)
 
     async def _settle(self, session: LiveSession, due: _Open) -> None:
         decision, bundle = due.prepared.decision, due.prepared.bundle
         specs = {spec.pool_id: spec for spec in self._config.specs}
-        facts = await gather_facts(session.chain, bundle, decision, specs, accepted=due.accepted, late=False)
+        facts = await gather_facts(
+            session.chain, bundle, decision, specs, accepted=due.accepted, late=due.late
+        )
         settlement = settle(
             bundle, decision, facts, executor=self._config.executor, weth=self._config.wrapped_native
         )
@@ -180,7 +187,7 @@ class LiveLoop:
             opportunities=self._opportunities,
             bundles_sent=self._sent,
             bids=tuple(self._settled),
-            refusals=self._refusals + session.trader.refusals,
+            refusals=self._refusals,
             balance_before=before,
             balance_after=after,
             latencies_us=tuple(self._latencies),

@@ -49,7 +49,7 @@ class LiveConfig:
     block_time
         Seconds between blocks.
     agent
-        Name under which the loop answers a lock-step chain; empty for a chain with a clock.
+        Name under which the loop registers with and answers a local chain; empty elsewhere.
     max_hops
         Longest cycle.
     window

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from chain.providers import Provider
 from chain.signers import FlashbotsIdentity, Wallet
 from chain.websocket_feed import WebSocketFeed
 from core.database import open_database
+from core.reasons import Reason
 from core.seams import Clock, Ids
 from core.secrets import KeySource, PrivateKey, check_separate, load_key
 from execution.block_facts import gather_facts
@@ -76,8 +78,21 @@ class LiveSession:
 
 
 @asynccontextmanager
-async def open_session(config: LiveConfig, policy: BidPolicy, clock: Clock) -> AsyncIterator[LiveSession]:
+async def open_session(
+    config: LiveConfig, policy: BidPolicy, clock: Clock, refusals: Counter[Reason]
+) -> AsyncIterator[LiveSession]:
     """Open everything, settle what an earlier run left open, and register with a lock-step chain.
+
+    Parameters
+    ----------
+    config
+        What to follow and how.
+    policy
+        What inclusion is worth.
+    clock
+        Seam.
+    refusals
+        Where reasons against candidates are counted.
 
     Raises
     ------
@@ -112,7 +127,15 @@ async def open_session(config: LiveConfig, policy: BidPolicy, clock: Clock) -> A
             journal=journal,
             feed=feed,
             walk=walk,
-            trader=_trader(config, chain, Wallet(wallet_key), policy, Ids(journal.id_counts()), clock),
+            trader=Trader(
+                _desk(config, Wallet(wallet_key)),
+                chain,
+                standard_chain(config.limits),
+                policy,
+                Ids(journal.id_counts()),
+                clock,
+                refusals,
+            ),
         )
         await session.settle_leftovers()
         yield session
@@ -127,10 +150,8 @@ def _keys(config: LiveConfig) -> tuple[PrivateKey, PrivateKey]:
     return wallet, flashbots
 
 
-def _trader(
-    config: LiveConfig, chain: Provider, wallet: Wallet, policy: BidPolicy, ids: Ids, clock: Clock
-) -> Trader:
-    desk = Desk(
+def _desk(config: LiveConfig, wallet: Wallet) -> Desk:
+    return Desk(
         wallet=wallet,
         executor=config.executor,
         wrapped_native=config.wrapped_native,
@@ -140,4 +161,3 @@ def _trader(
         block_time=config.block_time,
         max_slippage_ppm=config.limits.max_slippage_ppm,
     )
-    return Trader(desk, chain, standard_chain(config.limits), policy, ids, clock)

@@ -95,10 +95,19 @@ class Trader:
         Checks, and what inclusion is worth.
     ids, clock
         Seams.
+    refusals
+        Where every reason against a candidate is counted.
     """
 
     def __init__(
-        self, desk: Desk, rpc: Rpc, risk: RiskChain, policy: BidPolicy, ids: Ids, clock: Clock
+        self,
+        desk: Desk,
+        rpc: Rpc,
+        risk: RiskChain,
+        policy: BidPolicy,
+        ids: Ids,
+        clock: Clock,
+        refusals: Counter[Reason],
     ) -> None:
         self._desk = desk
         self._rpc = rpc
@@ -109,7 +118,7 @@ class Trader:
         self._gas = GasTable()
         self._node = NodeSimulator(rpc, desk.abi)
         self.vault_balance = 0
-        self.refusals: Counter[Reason] = Counter()
+        self._refusals = refusals
 
     @property
     def address(self) -> Address:
@@ -119,7 +128,7 @@ class Trader:
     async def prepare(self, opportunities: Sequence[Opportunity], head: BlockHeader) -> Prepared | None:
         """Return the best opportunity's signed bundle for the next block, or ``None``.
 
-        Every candidate that was turned down is counted in :attr:`refusals`.
+        Every reason against a candidate is counted.
 
         Raises
         ------
@@ -130,7 +139,7 @@ class Trader:
             prepared = await self._try(opportunity, head)
             if isinstance(prepared, Prepared):
                 return prepared
-            self.refusals.update(prepared)
+            self._refusals.update(prepared)
         return None
 
     async def _try(self, opportunity: Opportunity, head: BlockHeader) -> Prepared | list[Reason]:
