@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cli.errors import one_line_errors
+from cli.screen import waiting
 from serving.environment import quiet_libraries
 
 app = typer.Typer(
@@ -40,9 +41,9 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Do the main job: history, models, local chain, serving, execution, report."""
-    from cli.run import RunOptions, run_all
-
     with one_line_errors():
+        with waiting("loading PyTorch, MLflow and Ray", quiet=as_json):
+            from cli.run import RunOptions, run_all
         run_all(RunOptions(config, seed, blocks, stay, realtime, as_json))
 
 

@@ -21,7 +21,7 @@ from cli.execute import follow
 from cli.history import replay_history
 from cli.learn import Learned, learn, study_calibration
 from cli.output import print_json
-from cli.screen import Screen
+from cli.screen import Screen, waiting
 from core.config_loader import load_settings
 from core.errors import InputError
 from core.settings import Settings
@@ -97,6 +97,8 @@ def run_all(options: RunOptions) -> None:
             _show(screen, summary, path)
         if options.stay:
             _stay(screen, serving, devnet)
+        with waiting("stopping servers", quiet=options.as_json):
+            stack.close()
 
 
 def _new_folder(runs: Path, started: datetime, seed: int) -> Path:

@@ -11,7 +11,6 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
-    SpinnerColumn,
     Task,
     TextColumn,
     TimeElapsedColumn,
@@ -24,6 +23,16 @@ Advance = Callable[[int], None]
 """Call with the number of units done so far."""
 
 INDENT = "      "
+
+
+@contextmanager
+def waiting(what: str, *, quiet: bool) -> Iterator[None]:
+    """Show that something takes a while, where a terminal can show it."""
+    console = Console(quiet=quiet)
+    if not console.is_terminal:
+        console.print(f"{what} …")
+    with console.status(f"{what} …"):
+        yield
 
 
 class RateColumn(ProgressColumn):
@@ -55,7 +64,7 @@ class Screen:
     def step(self, title: str, total: int | None = None) -> Iterator[Advance]:
         """Show one numbered step; yields a callable that takes the units done so far.
 
-        Without a total there is only a spinner with the time passed.
+        Without a total there is only a spinner, where a terminal can show one.
         """
         self._count += 1
         self.console.print(f"[bold]{self._count}/{self._total} {title}[/bold]")
@@ -63,9 +72,7 @@ class Screen:
             with self.bar("", total) as advance:
                 yield advance
             return
-        columns = (TextColumn(INDENT), SpinnerColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True) as progress:
-            progress.add_task("", total=None)
+        with self.console.status("starting …"):
             yield lambda _done: None
 
     @contextmanager
