@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from chain.blocks import Address, Block, BlockHeader
 from chain.follower import ChainFollower, FeedCounters, HeadVanished
-from chain.providers import Provider
+from chain.providers import Provider, unreachable
 from core.errors import FeedError, RpcError
 from core.seams import Clock
+
+_T = TypeVar("_T")
 
 
 class Feed(Protocol):
@@ -61,6 +63,33 @@ class Patience:
             ) from error
         await asyncio.sleep(self._pause)
         self._pause = min(self._pause * 2, 2.0)
+
+
+async def patiently(ask: Callable[[], Awaitable[_T]], give_up_seconds: float = 300.0) -> _T:
+    """Return what ``ask`` gives, asking again while the node is away.
+
+    Parameters
+    ----------
+    ask
+        A question that may be asked twice.
+    give_up_seconds
+        Longest absence.
+
+    Raises
+    ------
+    FeedError
+        If the node stays away.
+    RpcError
+        If the node answers with an error.
+    """
+    patience = Patience(give_up_seconds)
+    while True:
+        try:
+            return await ask()
+        except RpcError as error:
+            if not unreachable(error):
+                raise
+            await patience.failed(error)
 
 
 class PollingFeed:

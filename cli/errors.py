@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 import typer
 
-from core.errors import OmniArbError
+from core.errors import InputError, OmniArbError
 
 INTERRUPTED = 130
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Print an :class:`OmniArbError` as one line on stderr and exit with its code.
+    """Print our own errors, and files that cannot be used, as one line on stderr and exit with a code.
 
     Raises
     ------
@@ -26,9 +26,13 @@ def one_line_errors() -> Iterator[None]:
         yield
     except OmniArbError as error:
         sys.stderr.write(f"error [{error.code}]: {error.message}\n")
-        for problem in error.fields.get("problems", ()):
-            sys.stderr.write(f"  - {problem}\n")
         raise typer.Exit(error.exit_code) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        place = f"{error.filename}: {error.strerror}"
+        sys.stderr.write(f"error [{InputError.code}]: {place}; choose a place that can be read and written\n")
+        raise typer.Exit(InputError.exit_code) from None
     except KeyboardInterrupt:
         sys.stderr.write("stopped: everything that was started has been shut down\n")
         raise typer.Exit(INTERRUPTED) from None

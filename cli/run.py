@@ -7,7 +7,7 @@ import secrets
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +77,7 @@ def run_all(options: RunOptions) -> None:
     folder = _new_folder(settings.storage.runs_dir, started, options.seed)
     screen, timer = Screen(quiet=options.as_json, steps=5), _Timer()
     with ExitStack() as stack, _sigterm_like_ctrl_c():
+        stack.callback(_drop_if_empty, folder)
         with timer.time("history"):
             replayed = replay_history(screen, settings, options.seed, folder)
         with timer.time("models"):
@@ -110,6 +111,12 @@ def _new_folder(runs: Path, started: datetime, seed: int) -> Path:
     return folder
 
 
+def _drop_if_empty(folder: Path) -> None:
+    """Leave no trace of a run that ended before it wrote anything."""
+    with suppress(OSError):
+        folder.rmdir()
+
+
 @contextmanager
 def _sigterm_like_ctrl_c() -> Iterator[None]:
     """Let a polite kill take the same orderly way out as Ctrl-C."""
@@ -136,8 +143,9 @@ def _start_devnet(
         f"--keys={folder / 'keys'}",
     ]
     environ = {**os.environ, KEYSTORE_PASSWORD_VARIABLE: password}
-    with screen.step("Local chain: real protocol bytecode, order flow, competitors, relay"):
+    with screen.step("Local chain: real protocol bytecode, order flow, competitors, relay") as advance:
         devnet = stack.enter_context(DevnetChild(arguments, environ, folder / "devnet.log"))
+        advance(1)
     screen.figure(f"{len(devnet.specs)} pools, {len(devnet.competitors)} competitors, {devnet.http_url}")
     return devnet, password
 
@@ -154,8 +162,9 @@ def _start_serving(screen: Screen, settings: Settings, stack: ExitStack, passwor
         port=settings.serving.port,
         num_cpus=settings.serving.num_cpus,
     )
-    with screen.step("Serve: predictor, scorer, gateway"):
+    with screen.step("Serve: predictor, scorer, gateway") as advance:
         serving = stack.enter_context(start_serving(config))
+        advance(1)
     screen.figure(f"champion version {serving.predictor_status()['model_version']} at {serving.url}")
     return serving
 

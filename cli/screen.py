@@ -61,19 +61,12 @@ class Screen:
         self._total = steps
 
     @contextmanager
-    def step(self, title: str, total: int | None = None) -> Iterator[Advance]:
-        """Show one numbered step; yields a callable that takes the units done so far.
-
-        Without a total there is only a spinner, where a terminal can show one.
-        """
+    def step(self, title: str, total: int = 1) -> Iterator[Advance]:
+        """Show one numbered step; yields a callable that takes the units done so far."""
         self._count += 1
         self.console.print(f"[bold]{self._count}/{self._total} {title}[/bold]")
-        if total is not None:
-            with self.bar("", total) as advance:
-                yield advance
-            return
-        with self.console.status("starting …"):
-            yield lambda _done: None
+        with self.bar("", total) as advance:
+            yield advance
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Advance]:
@@ -96,13 +89,6 @@ class Screen:
     def figure(self, text: str) -> None:
         """Print the line that sums a step up."""
         self.console.print(f"{INDENT}{text}", soft_wrap=True)
-
-    def skipped(self, title: str, why: str) -> None:
-        """Print a step that was not done, with its reason code."""
-        self._count += 1
-        self.console.print(
-            f"[bold]{self._count}/{self._total} {title}[/bold]: skipped, {why}", soft_wrap=True
-        )
 
     def table(self, title: str, rows: list[tuple[str, str, str]]) -> None:
         """Print a table of what, value, and what it means."""

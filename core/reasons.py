@@ -49,6 +49,8 @@ class Reason(StrEnum):
     SIMULATION_REVERTED = "simulation_reverted"
     SIMULATORS_DISAGREE = "simulators_disagree"
     QUOTE_DIFFERS = "quote_differs"
+    # live
+    NODE_UNREACHABLE = "node_unreachable"
     # relay and builder
     RELAYS_REFUSED = "relays_refused"
     BAD_SIGNATURE = "bad_signature"

@@ -11,13 +11,18 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from analysis.records import SettledBid
 from chain.blocks import Block, BlockHeader
+from chain.feeds import patiently
+from chain.providers import unreachable
+from core.errors import RpcError
 from core.reasons import Reason
 from core.seams import Clock, Randomness, SystemClock
 from execution.block_facts import gather_facts
+from execution.command import Bundle, Decision
 from execution.journal import Journal
 from execution.settlement import settle
 from market.context import NO_CONTEXT
@@ -35,9 +40,10 @@ US_PER_NS = 1 / 1_000
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A bundle whose target block has not come yet."""
+    """A bundle that may have been sent, and whose target block has not come yet."""
 
-    prepared: Prepared
+    bundle: Bundle
+    decision: Decision
     accepted: bool
     late: bool
 
@@ -64,7 +70,7 @@ class LiveLoop:
         self._bids = BidModel(Randomness(config.seed))
         self._stop = False
         self._head: BlockHeader | None = None
-        self._open: _Open | None = None
+        self._open: list[_Open] = []
         self._settled: list[SettledBid] = []
         self._refusals: Counter[Reason] = Counter()
         self._opportunities = 0
@@ -77,25 +83,34 @@ class LiveLoop:
     async def run(self) -> LiveResult:
         """Follow the chain until the configured number of blocks, or :meth:`stop`.
 
+        While the node is away nothing is traded; the feed goes on where it stopped. A bundle that is
+        in the air at the end is waited for.
+
         Raises
         ------
         OmniArbError
-            Whatever ended it: an unreachable node, a journal that cannot be written, a broken invariant.
+            Whatever ended it: a node that stays away, a journal that cannot be written, a broken invariant.
         """
         config = self._config
         async with open_session(self._config, self._bids, self._clock, self._refusals) as session:
             start = session.walk.state.head
             assert start is not None
             holders = (session.trader.address, config.executor)
-            await session.refresh(start.number)
+            await session.refresh()
             before = await native_wealth(session.chain, holders, config.wrapped_native, start.number)
+            self._open = [
+                _Open(bundle, session.journal.decision(bundle.decision_id), accepted=True, late=False)
+                for bundle in session.journal.unsettled()
+            ]
             async for block in session.feed.blocks():
                 await self._on_block(session, block)
-                if self._stop or self._followed >= config.blocks:
+                if self._ending and not self._open:
                     break
             head = session.walk.state.head
             assert head is not None
-            after = await native_wealth(session.chain, holders, config.wrapped_native, head.number)
+            after = await patiently(
+                partial(native_wealth, session.chain, holders, config.wrapped_native, head.number)
+            )
             return self._result(session, start.number + 1, head.number, before, after)
 
     def stop(self) -> None:
@@ -122,6 +137,10 @@ class LiveLoop:
         """Return the opportunities of the latest block, best first; amounts are decimal strings."""
         return list(self._latest)
 
+    @property
+    def _ending(self) -> bool:
+        return self._stop or self._followed >= self._config.blocks
+
     async def _on_block(self, session: LiveSession, block: Block) -> None:
         started = self._clock.monotonic_ns()
         walked = session.walk.advance(block)
@@ -130,20 +149,27 @@ class LiveLoop:
         self._head = block.header
         found = walked.scored.opportunities
         self._opportunities += len(found)
-        due, self._open = self._open, None
-        if self._followed < self._config.blocks and not self._stop:
+        if not self._ending:
             await self._trade(session, block, found)
-        if due is not None:
+        for due in [each for each in self._open if each.bundle.target_block <= block.number]:
             await self._settle(session, due)
+            self._open.remove(due)
         self._latest = tuple(shown_opportunity(opportunity) for opportunity in found)
         row = session.walk.observe(walked, NO_CONTEXT)
         if self._outlook is not None:
             await self._outlook.look(row, block.header)
-        await session.refresh(block.number)
-        await session.answer(block.number)
+        await patiently(session.refresh)
+        await patiently(partial(session.answer, block.number))
 
     async def _trade(self, session: LiveSession, block: Block, found: Sequence[Opportunity]) -> None:
-        prepared = await session.trader.prepare(found, block.header)
+        try:
+            prepared = await session.trader.prepare(found, block.header)
+        except RpcError as error:
+            if not unreachable(error):
+                raise
+            # the block's chance is gone; the feed brings the chain back when the node is back
+            self._refusals[Reason.NODE_UNREACHABLE] += 1
+            return
         if prepared is None:
             return
         self._latencies.append((prepared.signed_ns - block.known_at_ns) * US_PER_NS)
@@ -159,13 +185,15 @@ class LiveLoop:
         self._sent += accepted
         if not accepted:
             self._refusals[Reason.RELAYS_REFUSED] += 1
-        self._open = _Open(prepared, accepted, late)
+        self._open.append(_Open(prepared.bundle, prepared.decision, accepted, late))
 
     async def _settle(self, session: LiveSession, due: _Open) -> None:
-        decision, bundle = due.prepared.decision, due.prepared.bundle
+        decision, bundle = due.decision, due.bundle
         specs = {spec.pool_id: spec for spec in self._config.specs}
-        facts = await gather_facts(
-            session.chain, bundle, decision, specs, accepted=due.accepted, late=due.late
+        facts = await patiently(
+            partial(
+                gather_facts, session.chain, bundle, decision, specs, accepted=due.accepted, late=due.late
+            )
         )
         settlement = settle(
             bundle, decision, facts, executor=self._config.executor, weth=self._config.wrapped_native

@@ -44,13 +44,16 @@ class LiveSession:
     walk: BlockWalk
     trader: Trader
 
-    async def refresh(self, number: int) -> None:
-        """Ask what the next block's event path needs and has no time to ask for."""
+    async def refresh(self) -> None:
+        """Ask what the next block's event path needs and has no time to ask for.
+
+        The newest state is asked for: a node that was restarted may have lost those before.
+        """
         call = {
             "to": self.config.wrapped_native,
             "data": BALANCE_OF + self.config.vault[2:].rjust(64, "0"),
         }
-        self.trader.vault_balance = int(await self.chain.call("eth_call", [call, hex(number)]), 16)
+        self.trader.vault_balance = int(await self.chain.call("eth_call", [call, "latest"]), 16)
 
     async def answer(self, number: int) -> None:
         """Tell a lock-step chain that this block has been dealt with."""
@@ -60,12 +63,16 @@ class LiveSession:
     async def settle_leftovers(self) -> int:
         """Settle bundles that an earlier run may have sent and did not live to settle.
 
+        One whose block has not come yet stays open.
+
         Returns
         -------
         int
-            How many there were.
+            How many were settled.
         """
-        leftovers = self.journal.unsettled()
+        head = self.walk.state.head
+        assert head is not None
+        leftovers = [bundle for bundle in self.journal.unsettled() if bundle.target_block <= head.number]
         specs = {spec.pool_id: spec for spec in self.config.specs}
         for bundle in leftovers:
             decision = self.journal.decision(bundle.decision_id)

@@ -72,6 +72,7 @@ class BlockWalk:
         if head is not None and block.number <= head.number:
             moved = self.state.rollback(block.number - 1)
             self._features.rollback(block.number - 1)
+            self.series.rollback(block.number - 1)
         applied = self.state.apply(block)
         touched = dict.fromkeys((*moved, *applied.touched))
         scored = self._scorer.rescore(self.state, touched, found_at_ns=block.known_at_ns)

@@ -62,6 +62,16 @@ class SeriesRecorder:
                 self._gap_blocks[quote].append(block_number)
                 self._gaps[quote].append((max(prices) / min(prices) - 1) * PPM)
 
+    def rollback(self, to_number: int) -> None:
+        """Forget every point above a height: its block was replaced."""
+        for blocks, values in (
+            *((self._blocks[pool_id], self._prices[pool_id]) for pool_id in self._blocks),
+            *((self._gap_blocks[quote], self._gaps[quote]) for quote in self._gap_blocks),
+        ):
+            while blocks and blocks[-1] > to_number:
+                blocks.pop()
+                values.pop()
+
     def prices(self) -> dict[str, tuple[Series, ...]]:
         """Return pair name to one price series per pool."""
         result = {}

@@ -114,9 +114,9 @@ def write_summary(summary: Mapping[str, Any], folder: Path) -> Path:
         ``runs/<id>``; exists.
     """
     path = folder / "summary.json"
+    text = json.dumps(summary, indent=2) + "\n"
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
-        json.dump(summary, file, indent=2)
-        file.write("\n")
+        file.write(text)
     os.replace(file.name, path)
     latest = folder.parent / "latest"
     link = folder.parent / f".latest-{folder.name}"

@@ -95,10 +95,19 @@ async def follow(
 
 
 async def first_failure(main: Coroutine[Any, Any, Any], *others: Coroutine[Any, Any, Any]) -> Any:
-    """Run all at once and return what the first gives; if one fails, end the others and raise that."""
-    tasks = [asyncio.create_task(each) for each in (main, *others)]
+    """Run all to their ends and return what the first gives; if one fails, end the others and raise that."""
+    return await _together(asyncio.FIRST_EXCEPTION, main, *others)
+
+
+async def meanwhile(main: Coroutine[Any, Any, Any], *others: Coroutine[Any, Any, Any]) -> Any:
+    """Return what the first gives; the others, which have no end, are ended with it."""
+    return await _together(asyncio.FIRST_COMPLETED, main, *others)
+
+
+async def _together(until: str, *work: Coroutine[Any, Any, Any]) -> Any:
+    tasks = [asyncio.create_task(each) for each in work]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        await asyncio.wait(tasks, return_when=until)
         for task in tasks:
             if task.done():
                 task.result()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chain.providers import Provider
 from chain.websocket_feed import WebSocketFeed
+from core.errors import OmniArbError
 from core.seams import Clock
 from market.tape import TapeWriter
 from pipeline.bootstrap import load_market
@@ -40,6 +41,8 @@ async def record_tape(
     ------
     TapeError
         If the folder exists.
+    OmniArbError
+        Whatever stopped the chain; nothing is left of the tape then.
     """
     description = service.description
     tokens = {token.address: token for token in description.tokens}
@@ -56,13 +59,16 @@ async def record_tape(
         feed = WebSocketFeed(description.ws_url, provider, addresses, clock, after=state.head)
         recorded = 0
         with writer as tape:
-            async with feed, asyncio.TaskGroup() as tasks:
-                mining = tasks.create_task(service.run(blocks))
-                async for block in feed.blocks():
-                    tape.append(block)
-                    recorded += 1
-                    advance(recorded)
-                    if recorded == blocks:
-                        break
-                await mining
+            try:
+                async with feed, asyncio.TaskGroup() as tasks:
+                    mining = tasks.create_task(service.run(blocks))
+                    async for block in feed.blocks():
+                        tape.append(block)
+                        recorded += 1
+                        advance(recorded)
+                        if recorded == blocks:
+                            break
+                    await mining
+            except* OmniArbError as group:
+                raise group.exceptions[0] from None
     return recorded

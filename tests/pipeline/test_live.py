@@ -8,7 +8,7 @@ import logging
 import socket
 import traceback
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from core.database import open_database
 from core.errors import ExecutionError, OmniArbError, SecretError
 from core.reasons import Reason, Refusal
 from core.seams import SystemClock
+from execution.command import Bundle
 from execution.journal import Journal
+from execution.relays.client import BundleSender, Sent
 from execution.relays.server import Method, RpcServer
 from models.forecaster import Forecast, Window
 from pipeline.live import LiveLoop
@@ -37,6 +39,7 @@ from tests.live_stage import (
     follow,
     key_of,
     live_config,
+    meanwhile,
 )
 
 SEED = 7
@@ -78,7 +81,7 @@ def test_it_earns_and_balances_say_the_same_to_the_wei(followed: Followed) -> No
     assert result.last_block - result.first_block + 1 == BLOCKS
     part = execute_part(result)
     assert part["profit_wei"] == part["balance_change_wei"] == earned
-    assert part["feed"]["blocks"] == BLOCKS
+    assert result.feed["blocks"] == BLOCKS
 
 
 def test_what_it_says_of_a_landed_bundle_is_what_the_builder_saw(followed: Followed) -> None:
@@ -209,12 +212,12 @@ async def test_the_kill_switch_stops_all_sending_and_nothing_else(tmp_path: Path
 async def test_the_kill_switch_works_in_the_middle_of_a_run(tmp_path: Path) -> None:
     sent_before: list[int] = []
 
-    def pull_after_six(loop: LiveLoop) -> None:
-        if loop.status()["blocks_followed"] == 6:
+    def pull_after_the_first_bundle(loop: LiveLoop) -> None:
+        if loop.status()["bundles_sent"] > 0 and not sent_before:
             sent_before.append(loop.status()["bundles_sent"])
             (tmp_path / "STOP").touch()
 
-    result = (await follow(tmp_path, seed=SEED, blocks=14, on_block=pull_after_six)).result
+    result = (await follow(tmp_path, seed=SEED, blocks=18, on_block=pull_after_the_first_bundle)).result
     assert 0 < result.bundles_sent <= sent_before[0] + 1
     assert result.refusals[Reason.KILL_SWITCH] > 0
     assert execute_part(result)["profit_wei"] == result.balance_after - result.balance_before
@@ -241,6 +244,10 @@ async def refuse(_params: Any, _signer: Address) -> Any:
     raise OmniArbError("we take no bundles today", reason=Reason.BUNDLE_MALFORMED)
 
 
+async def refuse_as_passed(_params: Any, _signer: Address) -> Any:
+    raise OmniArbError("that block is mined", reason=Reason.BLOCK_PASSED)
+
+
 async def another_bundle(_params: Any, _signer: Address) -> Any:
     return {"bundleHash": "0x" + "00" * 32}
 
@@ -254,8 +261,17 @@ async def too_late(_params: Any, _signer: Address) -> Any:
     return {"bundleHash": "0x" + "00" * 32}
 
 
-@pytest.mark.parametrize("answer", [refuse, another_bundle, nothing, too_late])
-async def test_a_relay_that_takes_nothing_costs_nothing(tmp_path: Path, answer: Any) -> None:
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (refuse, Reason.NEVER_SIMULATED),
+        (refuse_as_passed, Reason.LATE),
+        (another_bundle, Reason.NEVER_SIMULATED),
+        (nothing, Reason.NEVER_SIMULATED),
+        (too_late, Reason.NEVER_SIMULATED),
+    ],
+)
+async def test_a_relay_that_takes_nothing_costs_nothing(tmp_path: Path, answer: Any, verdict: Reason) -> None:
     blocks = 8
     async with (
         devnet_of(SEED) as service,
@@ -268,7 +284,7 @@ async def test_a_relay_that_takes_nothing_costs_nothing(tmp_path: Path, answer: 
         result = await first_failure(loop.run(), service.run(blocks, wait_for=[AGENT]))
     assert result.bundles_sent == 0
     assert result.refusals[Reason.RELAYS_REFUSED] == len(result.bids) > 0
-    assert {bid.settlement.verdict for bid in result.bids} == {Reason.NEVER_SIMULATED}
+    assert {bid.settlement.verdict for bid in result.bids} == {verdict}
     assert result.balance_after == result.balance_before
     assert execute_part(result)["profit_wei"] == 0
     assert journal_of(config).unsettled() == ()
@@ -360,19 +376,82 @@ async def test_a_forecast_that_never_comes_in_time_delays_no_bundle_of_its_block
 
 
 async def test_stop_ends_the_run_with_its_books_in_order(tmp_path: Path) -> None:
-    async with devnet_of(SEED, answer_timeout=0.2) as service:
+    async with devnet_of(SEED) as service:
         config = live_config(service.description, tmp_path, seed=SEED, blocks=1_000)
         loop = LiveLoop(config)
 
         async def mine() -> None:
             await service.run(10, wait_for=[AGENT])
             loop.stop()
-            await service.run(3)
+            await service.run(None)
 
-        result = await first_failure(loop.run(), mine())
-    assert 10 <= result.last_block - result.first_block + 1 <= 12
+        result = await meanwhile(loop.run(), mine())
+    assert 9 <= result.last_block - result.first_block + 1 <= 13
     assert journal_of(config).unsettled() == ()
     assert execute_part(result)["profit_wei"] == result.balance_after - result.balance_before > 0
+
+
+def when_a_bundle_has_left(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Act as soon as a bundle has left, before anything else is done about it; once."""
+    send = BundleSender.send
+
+    async def sent(sender: BundleSender, bundle: Bundle) -> tuple[Sent, ...]:
+        answers = await send(sender, bundle)
+        monkeypatch.setattr(BundleSender, "send", send)
+        act()
+        await asyncio.sleep(0)
+        return answers
+
+    monkeypatch.setattr(BundleSender, "send", sent)
+
+
+async def test_a_run_that_is_stopped_with_a_bundle_in_the_air_waits_for_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with devnet_of(SEED) as service:
+        config = live_config(service.description, tmp_path, seed=SEED, blocks=1_000)
+        loop = LiveLoop(config)
+        when_a_bundle_has_left(monkeypatch, loop.stop)
+        result = await meanwhile(loop.run(), service.run(None, wait_for=[AGENT]))
+    assert result.bundles_sent == len(result.bids) == 1
+    assert journal_of(config).unsettled() == ()
+    assert execute_part(result)["profit_wei"] == result.balance_after - result.balance_before
+
+
+async def answers_for_the_dead(relay_url: str) -> None:
+    """Answer in the place of a loop that died, so that the chain goes on at once."""
+    async with Provider(relay_url) as relay:
+        while True:
+            head = (await relay.call("devnet_status", []))["head"]
+            await relay.call("devnet_answer", [{"name": AGENT, "blockNumber": head}])
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("missed", [0, 3])
+async def test_a_bundle_that_was_in_the_air_when_a_run_died_is_settled_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missed: int
+) -> None:
+    async with devnet_of(SEED) as service:
+        config = live_config(service.description, tmp_path, seed=SEED, blocks=12)
+        mining = asyncio.create_task(service.run(None, wait_for=[AGENT]))
+        dying = asyncio.create_task(LiveLoop(config).run())
+        when_a_bundle_has_left(monkeypatch, lambda: (mining.cancel(), dying.cancel()))
+        await asyncio.wait([dying, mining], timeout=30)
+        assert dying.cancelled()
+        (left,) = journal_of(config).unsettled()
+        if missed:
+            await meanwhile(service.run(missed), answers_for_the_dead(service.description.relay_url))
+        result = await meanwhile(LiveLoop(config).run(), service.run(None))
+    journal = journal_of(config)
+    assert journal.unsettled() == ()
+    settled = {settlement.bundle_id: settlement for settlement in journal.settlements()}
+    assert settled[left.bundle_id].block_number == left.target_block
+    counted = {bid.settlement.bundle_id for bid in result.bids}
+    # what came before this run began is in its first balance already
+    assert (left.bundle_id in counted) == (missed == 0)
+    assert counted | {left.bundle_id} == settled.keys()
+    assert len(counted) > 1
+    assert execute_part(result)["profit_wei"] == result.balance_after - result.balance_before
 
 
 async def test_a_wrong_password_and_one_key_for_both_purposes_are_refused_before_anything_is_opened(

@@ -19,6 +19,7 @@ from core.reasons import Reason
 from market.context import NO_CONTEXT, BlockContext
 from market.events import V3_SWAP
 from market.history import load_before, load_day
+from market.pools.uniswap_v3 import UniswapV3Pool
 from market.recorded import Recorded
 from market.tape import TapeReader, TapeWriter
 from pipeline.replay import replay
@@ -96,6 +97,20 @@ def test_the_digest_tells_of_any_change_to_what_was_replayed(tape: Path, tmp_pat
     changed = replay(rewritten(recorded, tmp_path / "fees", later_fee), WETH)
     copied = replay(rewritten(recorded, tmp_path / "copy", lambda block: block), WETH)
     assert copied.digest == original.digest
+    assert changed.digest != original.digest
+
+
+def test_the_digest_tells_of_pools_that_no_row_can_see(tape: Path) -> None:
+    """A position far from the price changes no feature, and is there at the end."""
+    recorded = read(tape)
+    original = replay(recorded, WETH)
+    pool = next(pool for pool in recorded.pools if isinstance(pool, UniswapV3Pool))
+    spacing = pool.spec.tick_spacing
+    lower = (pool.tick // spacing + 20_000) * spacing
+    far = pool.after_position(lower, lower + spacing, 10**9)
+    pools = tuple(far if each is pool else each for each in recorded.pools)
+    changed = replay(replace(recorded, pools=pools), WETH)
+    assert changed.rows == original.rows
     assert changed.digest != original.digest
 
 
