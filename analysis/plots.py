@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from analysis.quantiles import nearest_rank
 from analysis.records import WEI_PER_ETH, Calibration, Series, SettledBid
 from core.reasons import Reason
 from models.figures import (
@@ -136,9 +137,9 @@ def latency(microseconds: Sequence[float]) -> bytes:
     low, high = values.min(), max(values.max(), values.min() * 1.2)
     axis.hist(values, bins=list(np.geomspace(low * 0.95, high * 1.05, 40)), color=COLOURS[0], alpha=0.85)
     axis.set_xscale("log")
-    for quantile, colour in ((50, COLOURS[2]), (99, COLOURS[1])):
-        at = float(np.percentile(values, quantile))
-        axis.axvline(at, color=colour, linewidth=1.4, label=f"p{quantile} {at:,.0f} µs")
+    p50, p99 = nearest_rank(values.tolist(), 0.5, 0.99)
+    for name, at, colour in (("p50", p50, COLOURS[2]), ("p99", p99, COLOURS[1])):
+        axis.axvline(at, color=colour, linewidth=1.4, label=f"{name} {at:,.0f} µs")
     label(axis, title="From event to signed bytes", x="microseconds", y="bundles")
     legend(axis)
     return png(figure)

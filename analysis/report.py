@@ -17,6 +17,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis import plots
+from analysis.quantiles import nearest_rank
 from analysis.records import WEI_PER_ETH, Calibration, ReportData, SettledBid
 from core.reasons import Reason
 
@@ -224,7 +225,7 @@ def _calibration(model: Calibration) -> Picture:
 def _latency(data: ReportData) -> Picture:
     if not data.latencies_us:
         return Picture("Latency", "Nothing was signed, so no time from event to signature was measured.")
-    p50, p99 = np.percentile(data.latencies_us, [50, 99])
+    p50, p99 = nearest_rank(data.latencies_us, 0.5, 0.99)
     return _picture(
         "Latency",
         f"From a block's arrival to signed bytes: median {p50:,.0f} µs, 99th percentile {p99:,.0f} µs, "

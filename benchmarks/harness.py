@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from core.config_loader import ROOT
 
 Progress = Callable[[str], None]
 """Told what is being measured now."""
@@ -90,25 +91,16 @@ def machine() -> str:
 
 
 def commit() -> str:
-    """Return the commit the code is at, with ``+`` if the tree has changes; ``unknown`` without git."""
-    try:
-        head = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head + ("+" if dirty else "")
+    """Return the commit the code is at, ``-dirty`` if files differ; ``unknown`` without git."""
+    # MLflow comes along and takes seconds to import, which a misspelt name need not wait for
+    from models.tracking import code_version
+
+    return code_version(ROOT)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Rows of one benchmark with where and when they were measured."""
+    """Rows of one benchmark with where, when and at which commit they were measured."""
 
     name: str
     commit: str

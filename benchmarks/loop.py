@@ -16,7 +16,8 @@ from typing import Any
 
 from benchmarks.harness import Progress, Row, at_least, at_most, median, timed
 from chain.networks import load_network
-from core.config_loader import ROOT
+from core.config_loader import DATA_VARIABLE, PREFIX, ROOT, load_settings
+from core.data_root import find_data_root
 from core.errors import OmniArbError
 from market.history import load_day
 from market.recorded import Recorded
@@ -34,13 +35,14 @@ SIGNED_REACH_MS = 50.0
 
 def rows(progress: Progress) -> list[Row]:
     """Return the figures of the loop."""
+    root = find_data_root(load_settings("replay", os.environ))
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "omniarb"
         progress("cloning and setting up from nothing")
         setup_s, again_s = _set_up(clone)
         progress("running the main job there")
-        run_s, summary = _run(clone)
-        recorded = _recording(clone)
+        run_s, summary = _run(clone, root)
+        recorded = _recording(root, clone)
         progress(f"replaying {recorded.source}")
         measured = _replay_rows(recorded)
     latency = summary["latency_us"]
@@ -83,22 +85,29 @@ def _set_up(clone: Path) -> tuple[float, float]:
     return first, second
 
 
-def _run(clone: Path) -> tuple[float, dict[str, Any]]:
+def _run(clone: Path, root: Path | None) -> tuple[float, dict[str, Any]]:
     start = time.perf_counter()
-    printed = _command([".venv/bin/omniarb", "run", "--json"], clone)
+    printed = _command([".venv/bin/omniarb", "run", "--json"], clone, root)
     summary: dict[str, Any] = json.loads(printed)
     return time.perf_counter() - start, summary
 
 
-def _recording(clone: Path) -> Recorded:
-    root = os.environ.get("OMNIARB_DATA")
-    if root:
+def _recording(root: Path | None, clone: Path) -> Recorded:
+    if root is not None:
         return load_day(root)
     return TapeReader(clone / "runs" / "latest" / "tape").recorded()
 
 
-def _command(arguments: list[str], folder: Path) -> str:
-    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+def _environment(root: Path | None) -> dict[str, str]:
+    """Return ours without settings of our own, and with the data root, which a clone has none of."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return environ if root is None else environ | {DATA_VARIABLE: str(root)}
+
+
+def _command(arguments: list[str], folder: Path, root: Path | None = None) -> str:
+    done = subprocess.run(
+        arguments, cwd=folder, env=_environment(root), capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         tail = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
         raise OmniArbError(f"`{' '.join(arguments)}` failed in a fresh clone: {tail[0]}")

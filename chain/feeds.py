@@ -23,6 +23,11 @@ class Feed(Protocol):
     is that of an earlier block.
     """
 
+    @property
+    def newest(self) -> BlockHeader | None:
+        """Newest header heard of, which may be ahead of the blocks delivered; ``None`` before the first."""
+        ...
+
     def blocks(self) -> AsyncIterator[Block]:
         """Deliver blocks until the feed is closed."""
         ...
@@ -125,6 +130,12 @@ class PollingFeed:
         self._interval = interval_seconds
         self._patience = Patience(give_up_seconds)
         self._closed = asyncio.Event()
+        self._newest: BlockHeader | None = None
+
+    @property
+    def newest(self) -> BlockHeader | None:
+        """Newest header heard of."""
+        return self._newest
 
     @property
     def counters(self) -> FeedCounters:
@@ -153,7 +164,9 @@ class PollingFeed:
             await _first(self._closed.wait(), self._interval)
 
     async def _advance(self) -> AsyncIterator[Block]:
-        async for block in self._follower.advance(await self._follower.latest()):
+        head = await self._follower.latest()
+        self._newest = head.header
+        async for block in self._follower.advance(head):
             yield block
 
 

@@ -76,10 +76,15 @@ class WebSocketFeed:
         self._give_up = give_up_seconds
         self._heads: deque[Head | None] = deque(maxlen=_HEADS_KEPT)  # None: ask for the newest
         self._heard: OrderedDict[bytes, dict[int, RawLog]] = OrderedDict()
-        self._newest = b""  # hash of the newest head this connection knows of
+        self._newest: BlockHeader | None = None
         self._head: Head | None = None
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def newest(self) -> BlockHeader | None:
+        """Newest header heard of; the blocks delivered may be behind it."""
+        return self._newest
 
     @property
     def counters(self) -> FeedCounters:
@@ -138,7 +143,7 @@ class WebSocketFeed:
         while True:
             try:
                 async with self._connect() as socket:
-                    self._newest = (await self._follower.latest()).header.hash
+                    self._newest = (await self._follower.latest()).header
                     await self._subscribe(socket)
                     self.counters.reconnects += connected_before
                     connected_before = True
@@ -182,7 +187,8 @@ class WebSocketFeed:
                 async with asyncio.timeout_at(deadline):
                     message = _parsed(await socket.recv())
             except TimeoutError:
-                if (await self._follower.latest()).header.hash != self._newest:
+                latest = (await self._follower.latest()).header
+                if self._newest is None or latest.hash != self._newest.hash:
                     self.counters.silent += 1
                     return
                 deadline = loop.time() + self._silence
@@ -200,7 +206,7 @@ class WebSocketFeed:
             self._hear(result)
             return False
         head = head_from_json(result)
-        self._newest = head.header.hash
+        self._newest = head.header
         self._announce(head)
         return True
 

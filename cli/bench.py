@@ -22,10 +22,14 @@ def run_bench(name: str, *, as_json: bool, write: Path | None) -> bool:
     ------
     InputError
         If there is no benchmark of that name.
+    OSError
+        If the page cannot be written; nothing has been measured then.
     """
     if name != "all" and name not in BENCHMARKS:
         known = ", ".join(sorted(BENCHMARKS))
         raise InputError(f"there is no benchmark '{name}'; there are: all, {known}", name=name)
+    if write is not None:
+        _try_to_write(write)
     names = sorted(BENCHMARKS) if name == "all" else [name]
     results = []
     for each in names:
@@ -38,6 +42,15 @@ def run_bench(name: str, *, as_json: bool, write: Path | None) -> bool:
     if write is not None:
         write.write_text(markdown(results))
     return all(result.ok for result in results)
+
+
+def _try_to_write(page: Path) -> None:
+    """Open the page as it will be opened: a place that refuses is told now, not after an hour."""
+    there = page.exists()
+    with page.open("a"):
+        pass
+    if not there:
+        page.unlink()
 
 
 def _say(name: str, text: str) -> None:

@@ -19,6 +19,8 @@ from pipeline.devnet.description import DevnetDescription
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
+PROGRESS = ("block ", "mined ")
+"""How lines begin that the local chain prints while all is well."""
 
 
 class DevnetChild:
@@ -66,6 +68,17 @@ class DevnetChild:
             self.stop()
             raise
 
+    def check(self) -> None:
+        """Do nothing while it runs.
+
+        Raises
+        ------
+        DevnetError
+            If it has ended; the message names its log.
+        """
+        if self._process is None or self._process.poll() is not None:
+            raise self._failed("ended while it was needed")
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -99,6 +112,8 @@ class DevnetChild:
         raise self._failed(f"said nothing for {START_SECONDS:g} s")
 
     def _failed(self, what: str) -> DevnetError:
-        tail = self._log.read_text(errors="replace").strip().splitlines()[-1:]
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        # a chain that was killed ends with a line of progress, which explains nothing
+        tail = [line for line in lines[-1:] if not line.startswith(PROGRESS)]
         said = f": {tail[0]}" if tail else ""
         return DevnetError(f"the local chain {what}{said} (log: {self._log})", log=str(self._log))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import signal
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from chain.devnet.accounts import dev_account
-from core.errors import InputError
+from cli.signals import stop_signals
+from core.errors import DevnetError, InputError
 from core.seams import SystemClock
 from core.secrets import PrivateKey, write_keystore
 from execution.relays.auction import AuctionResult
@@ -20,6 +24,8 @@ from pipeline.live_config import KEYSTORE_PASSWORD_VARIABLE
 
 WALLET_FILE = "wallet.json"
 FLASHBOTS_FILE = "flashbots.json"
+LOOK_SECONDS = 0.5
+"""How often the node is looked at; mining alone would find out only at its next request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ def run_devnet(options: DevnetOptions) -> None:
     InputError
         If a folder exists already, or the keystore password is missing.
     DevnetError
-        If the chain cannot be started.
+        If the chain cannot be started, or its node ends before it is stopped.
     """
     if options.record is not None and options.record.exists():
         raise InputError(f"{options.record} exists and is left as it is; choose another name")
@@ -70,7 +76,7 @@ def _searcher(options: DevnetOptions) -> str:
 async def _serve(options: DevnetOptions, searcher: str) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
+    for name in stop_signals():
         loop.add_signal_handler(name, stopped.set)
     interval = options.realtime or None
     async with DevnetService.start(
@@ -79,15 +85,44 @@ async def _serve(options: DevnetOptions, searcher: str) -> None:
         sys.stdout.write(service.description.to_json() + "\n")
         sys.stdout.flush()
         mining = asyncio.create_task(_mine(options, service))
-        stopping = asyncio.create_task(stopped.wait())
-        done, _ = await asyncio.wait({mining, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if mining in done:
-            mining.result()
-            if options.record is None:
-                await stopping
-        for task in (mining, stopping):
-            task.cancel()
-        await asyncio.gather(mining, stopping, return_exceptions=True)
+        ends = {asyncio.create_task(stopped.wait()), asyncio.create_task(_node_ends(service))}
+        try:
+            await _first_of({mining, *ends})
+            if mining.done() and options.record is None:
+                await _first_of(ends)
+        finally:
+            for task in (mining, *ends):
+                task.cancel()
+            await asyncio.gather(mining, *ends, return_exceptions=True)
+
+
+async def _first_of(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Return when one of the tasks is done, or raise what ended it."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+async def _node_ends(service: DevnetService) -> None:
+    """Knock at the node's port for as long as somebody listens there.
+
+    Raises
+    ------
+    DevnetError
+        When nobody does any more.
+    """
+    place = urlsplit(service.description.http_url)
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            _, writer = await asyncio.open_connection(place.hostname, place.port)
+        except ConnectionRefusedError:
+            raise DevnetError("the node of the local chain has ended; start the chain again") from None
+        except OSError:
+            continue  # too many open files and the like say nothing about the node
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 async def _mine(options: DevnetOptions, service: DevnetService) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 from chain.devnet.accounts import dev_account
 from chain.networks import load_network
 from cli.screen import Advance, Screen
+from core.config_loader import DATA_VARIABLE
+from core.data_root import find_data_root
 from core.errors import InputError
 from core.reasons import Reason
 from core.seams import SystemClock
@@ -20,32 +21,13 @@ from pipeline.devnet.recorder import record_tape
 from pipeline.devnet.service import DevnetService
 from pipeline.replay import Replay, replay
 
-DATA_VARIABLE = "OMNIARB_DATA"
 TAPE_BLOCKS = 400
 """Blocks recorded where there is no history: enough for the models to be judged on."""
 
 
-def data_root(settings: Settings) -> Path | None:
-    """Return the folder of recorded history, ``None`` if there is none.
-
-    ``OMNIARB_DATA`` comes first, then ``storage.data_root``, then ``data/``.
-
-    Raises
-    ------
-    InputError
-        If the variable or the setting names a folder that is not there.
-    """
-    named = os.environ.get(DATA_VARIABLE) or settings.storage.data_root
-    if named:
-        if not Path(named).is_dir():
-            raise InputError(f"the data root {named} is no folder; correct {DATA_VARIABLE} or unset it")
-        return Path(named)
-    return Path("data") if Path("data").is_dir() else None
-
-
 def replay_history(screen: Screen, settings: Settings, seed: int, folder: Path) -> Replay:
     """Replay with a progress bar and say what was found."""
-    root, before = data_root(settings), None
+    root, before = find_data_root(settings), None
     if root is None:
         screen.figure(
             f"no recorded history here ({Reason.NO_DATA_ROOT.value}: {DATA_VARIABLE} is not set and "
@@ -78,7 +60,7 @@ def open_recording(tape: Path | None, settings: Settings) -> Recorded:
     """
     if tape is not None:
         return TapeReader(tape).recorded()
-    root = data_root(settings)
+    root = find_data_root(settings)
     if root is None:
         raise InputError(
             f"there is no recorded history: set {DATA_VARIABLE} to its folder, or give --tape "

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
 from analysis.records import Calibration
-from cli.screen import Screen
-from core.settings import Settings
+from cli.screen import Advance, Screen
+from cli.tracking import usable_store
+from core.config_loader import ROOT
+from core.settings import ModelSettings, Settings
 from features.registry import SCHEMA
 from models.evaluation import Study
 from models.promotion import PromotionOutcome, promote
 from models.tracking import Provenance, TrackingStore, code_version, log_study, reliability_curve
 from pipeline.replay import Replay
-from pipeline.study import study_base_fee
+from pipeline.study import Studied, study_base_fee
 
-ROOT = Path(__file__).resolve().parent.parent
 DRAWN = 400
 """Forecasts shown in the picture of a study that judged thousands."""
 
@@ -30,9 +30,14 @@ class Learned:
 
 
 def learn(screen: Screen, settings: Settings, seed: int, replayed: Replay) -> Learned:
-    """Run the study with a progress bar, log it, promote, and say what was decided."""
+    """Run the study with a progress bar, log it, promote, and say what was decided.
+
+    Raises
+    ------
+    InputError
+        If the tracking store cannot be used.
+    """
     models = settings.models
-    store = TrackingStore(settings.storage.mlflow_home)
     with screen.step("Models: predict, wait for the label, learn", len(replayed.rows)) as advance:
         studied = study_base_fee(
             replayed,
@@ -42,26 +47,39 @@ def learn(screen: Screen, settings: Settings, seed: int, replayed: Replay) -> Le
             nominal=models.nominal_coverage,
             advance=advance,
         )
-    study = studied.study
+    with screen.bar("Writing runs, pictures and the registered version to MLflow", 2) as advance:
+        outcome = _register(settings, seed, studied, replayed, advance)
+    screen.figure(_sentence(studied.study, outcome))
+    return Learned(studied.study, outcome)
+
+
+def _provenance(models: ModelSettings, seed: int, replayed: Replay) -> Provenance:
+    return Provenance(
+        data_set=replayed.source,
+        data_hash=replayed.digest,
+        feature_hash=SCHEMA.digest,
+        code_version=code_version(ROOT),
+        parameters={
+            "seed": seed,
+            "horizon_blocks": models.horizon_blocks,
+            "window": models.window_blocks,
+        },
+    )
+
+
+def _register(
+    settings: Settings, seed: int, studied: Studied, replayed: Replay, advance: Advance
+) -> PromotionOutcome:
     # its notes about creating tables and checking examples are of no use on this screen
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    with screen.bar("Writing runs, pictures and the registered version to MLflow", 2) as advance:
-        provenance = Provenance(
-            data_set=replayed.source,
-            data_hash=replayed.digest,
-            feature_hash=SCHEMA.digest,
-            code_version=code_version(ROOT),
-            parameters={
-                "seed": seed,
-                "horizon_blocks": models.horizon_blocks,
-                "window": models.window_blocks,
-            },
-        )
-        logged = log_study(store, study, provenance)
+    models, home = settings.models, settings.storage.mlflow_home
+    store = TrackingStore(home)
+    with usable_store(home):
+        logged = log_study(store, studied.study, _provenance(models, seed, replayed))
         advance(1)
         outcome = promote(
             store,
-            study,
+            studied.study,
             logged,
             studied.learner.snapshot,
             name=models.registered_name,
@@ -69,8 +87,7 @@ def learn(screen: Screen, settings: Settings, seed: int, replayed: Replay) -> Le
             example=tuple(replayed.rows[-models.window_blocks :]),
         )
         advance(2)
-    screen.figure(_sentence(study, outcome))
-    return Learned(study, outcome)
+    return outcome
 
 
 def _sentence(study: Study, outcome: PromotionOutcome) -> str:

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import sys
 from typing import Annotated
 
 import typer
 
 from cli.errors import one_line_errors
+from cli.options import DEFAULT_SEED, Config, Json, Keys, Realtime, Record, Seed, Tape, Write
 from cli.screen import waiting
+from core.logs import set_up_logs
 from serving.environment import quiet_libraries
 
 app = typer.Typer(
@@ -24,20 +26,14 @@ app = typer.Typer(
     epilog="Start with [bold]omniarb run[/bold]; docs/tutorial/first-run.md walks through what it shows.",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same run, up to times.")]
-Config = Annotated[str, typer.Option("--config", help="A name in configs/ or a path to a JSON file.")]
-
 
 @app.command(epilog="Example: omniarb run --seed 7 --blocks 150 --stay")
 def run(
     config: Config = "replay",
-    seed: Seed = 7,
+    seed: Seed = DEFAULT_SEED,
     blocks: Annotated[int, typer.Option("--blocks", min=1, help="Blocks to follow live.")] = 120,
     stay: Annotated[bool, typer.Option("--stay", help="Keep the servers up at the end.")] = False,
-    realtime: Annotated[
-        float, typer.Option("--realtime", min=0.0, help="Mine on a clock, seconds a block; 0 is lock-step.")
-    ] = 0.0,
+    realtime: Realtime = 0.0,
     as_json: Json = False,
 ) -> None:
     """Do the main job: history, models, local chain, serving, execution, report."""
@@ -48,12 +44,7 @@ def run(
 
 
 @app.command(epilog="Example: omniarb replay --json | jq .invariant_ok")
-def replay(
-    tape: Annotated[
-        Path | None, typer.Option("--tape", help="A recorded tape; default is the day in the data root.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
+def replay(tape: Tape = None, as_json: Json = False) -> None:
     """Replay recorded blocks through state, invariants, scoring and features."""
     from cli.replay import show_replay
 
@@ -63,18 +54,14 @@ def replay(
 
 @app.command(epilog="Example: omniarb devnet --blocks 300 --record tapes/devnet-7 --seed 7")
 def devnet(
-    seed: Seed = 7,
+    seed: Seed = DEFAULT_SEED,
     blocks: Annotated[int, typer.Option("--blocks", min=1, help="Blocks to mine.")] = 300,
-    realtime: Annotated[
-        float, typer.Option("--realtime", min=0.0, help="Mine on a clock, seconds a block; 0 is lock-step.")
-    ] = 0.0,
-    record: Annotated[Path | None, typer.Option("--record", help="Write what happens to this tape.")] = None,
+    realtime: Realtime = 0.0,
+    record: Record = None,
     wait_for: Annotated[
         str, typer.Option("--wait-for", help="Start when this agent has registered at the relay.")
     ] = "",
-    keys: Annotated[
-        Path | None, typer.Option("--keys", help="Write the searcher's encrypted keystores to this folder.")
-    ] = None,
+    keys: Keys = None,
 ) -> None:
     """Run the local chain with real protocol bytecode, order flow, competitors and a relay.
 
@@ -101,9 +88,7 @@ def config(
 def bench(
     name: Annotated[str, typer.Argument(help="A benchmark's name, or all.")],
     as_json: Json = False,
-    write: Annotated[
-        Path | None, typer.Option("--write", help="Also write the page of figures here.")
-    ] = None,
+    write: Write = None,
 ) -> None:
     """Measure published figures; exit code 1 when one falls short of its reach."""
     from cli.bench import run_bench
@@ -117,6 +102,7 @@ def main() -> None:
     """Run the command line."""
     # Ray and MLflow read their environment when they are imported, which no command does before this
     quiet_libraries(os.environ)
+    set_up_logs("warning", form="console" if sys.stderr.isatty() else "json")
     app()
 
 

@@ -33,4 +33,6 @@ def show_replay(tape: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json(counts)
     else:
-        screen.table("Replay", [(name, f"{value}", "") for name, value in counts.items()])
+        refusals = counts.pop("refusals")
+        rows = [*counts.items(), *((f"refused: {reason}", count) for reason, count in refusals.items())]
+        screen.table("Replay", [(name, f"{value}", "") for name, value in rows])

@@ -1,6 +1,8 @@
 """Logs: one structured line per event, as JSON for machines or coloured for a person.
 
-Every line passes the redaction, so a key or a password cannot reach a log by accident.
+Every line passes the redaction, so a key or a password cannot reach a log by accident. What
+libraries log through the standard module is shown in the same form, cleaned the same way; Ray and
+MLflow write warnings with handlers of their own, which see no key of ours.
 """
 
 from __future__ import annotations
@@ -16,17 +18,21 @@ from core.errors import ConfigError
 from core.redaction import redact
 
 LEVELS = ("debug", "info", "warning", "error")
+_HANDLER = "omniarb"
 
 
 def set_up_logs(
     level: str = "info", *, form: Literal["json", "console"] = "json", stream: TextIO | None = None
 ) -> None:
-    """Configure structlog for this process.
+    """Configure structlog and the standard module's root logger for this process.
+
+    Every process calls it once, when it starts: the command line, each replica, the execution
+    actor. Calling it again replaces what was configured before.
 
     Parameters
     ----------
     level
-        ``debug``, ``info``, ``warning`` or ``error``.
+        ``debug``, ``info``, ``warning`` or ``error``. Libraries are heard from ``warning`` up.
     form
         ``json`` (one object a line) or ``console``.
     stream
@@ -45,18 +51,39 @@ def set_up_logs(
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=target.isatty())
     )
+    threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            redact_event,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        processors=[structlog.contextvars.merge_contextvars, *_steps(), renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(target),
         cache_logger_on_first_use=False,
+    )
+    _set_up_root(max(threshold, logging.WARNING), renderer, target)
+
+
+def _set_up_root(threshold: int, renderer: Any, target: TextIO) -> None:
+    root = logging.getLogger()
+    for earlier in [each for each in root.handlers if each.get_name() == _HANDLER]:
+        root.removeHandler(earlier)
+    handler = logging.StreamHandler(target)
+    handler.set_name(_HANDLER)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *_steps()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root.addHandler(handler)
+    root.setLevel(threshold)
+
+
+def _steps() -> tuple[Any, ...]:
+    """Return what makes an event a line; redaction comes last, so that nothing is added behind its back."""
+    return (
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact_event,
     )
 
 

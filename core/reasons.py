@@ -1,7 +1,7 @@
 """Reason codes: why something was refused, skipped or replaced by a fallback.
 
-A refusal is a value. The same code appears in the CLI, the API, the logs and the
-metrics, so one word leads from a number on a screen to the line that decided it.
+A refusal is a value. The same code appears in the CLI, the API, the journal and the
+logs, so one word leads from a number on a screen to the line that decided it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ class Reason(StrEnum):
 
     # pipeline
     NO_DATA_ROOT = "no_data_root"
-    STEP_NOT_ASKED = "step_not_asked"
     # market
     ZERO_LIQUIDITY = "zero_liquidity"
-    UNKNOWN_POOL = "unknown_pool"
     UNKNOWN_TICKS = "unknown_ticks"
     AMOUNT_TOO_SMALL = "amount_too_small"
     AMOUNT_TOO_LARGE = "amount_too_large"
@@ -26,11 +24,9 @@ class Reason(StrEnum):
     # scoring
     RATE_BELOW_ONE = "rate_below_one"
     DUST_PROFIT = "dust_profit"
-    PROFIT_TOKEN_NOT_NATIVE = "profit_token_not_native"
     # features and models
     WARMING_UP = "warming_up"
     FEATURE_MISSING = "feature_missing"
-    LABEL_NOT_KNOWN_YET = "label_not_known_yet"
     SKILL_NOT_POSITIVE = "skill_not_positive"
     NO_CHAMPION = "no_champion"
     MODEL_UNUSABLE = "model_unusable"
@@ -41,7 +37,6 @@ class Reason(StrEnum):
     STATE_STALE = "state_stale"
     KILL_SWITCH = "kill_switch"
     PAUSED = "paused"
-    POOL_ALREADY_USED = "pool_already_used"
     # flash funding
     VAULT_LOCKED_BY_ROUTE = "vault_locked_by_route"
     NO_FLASH_LIQUIDITY = "no_flash_liquidity"
@@ -51,6 +46,7 @@ class Reason(StrEnum):
     QUOTE_DIFFERS = "quote_differs"
     # live
     NODE_UNREACHABLE = "node_unreachable"
+    NODE_REFUSED = "node_refused"
     # relay and builder
     RELAYS_REFUSED = "relays_refused"
     BAD_SIGNATURE = "bad_signature"

@@ -88,11 +88,10 @@ class Web3Settings(Section):
 
 
 class FlashbotsSettings(Section):
-    """Relays and the identity that signs bundles; ``block_horizon`` is how many blocks to target."""
+    """Relays and the identity that signs bundles."""
 
     relay_urls: tuple[HttpUrl, ...] = ()
     identity: KeySettings = KeySettings()
-    block_horizon: Annotated[Whole, Field(ge=1, le=25)] = 1
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
 
 
@@ -117,12 +116,12 @@ class RiskSettings(Section):
     max_slippage_ppm: Annotated[Whole, Field(ge=0, le=1_000_000)] = 1_000
     max_state_age_blocks: Annotated[Whole, Field(ge=0)] = 0
     kill_switch_file: Path = Path("runs/STOP")
+    max_reverts_in_a_row: Annotated[Whole, Field(ge=1)] = 3
 
 
 class ModelSettings(Section):
-    """What is forecast, how far ahead (blocks), and the registered model that serves it."""
+    """How far ahead the base fee is forecast (blocks), and the registered model that serves it."""
 
-    target: Literal["base_fee_gwei"] = "base_fee_gwei"
     horizon_blocks: Annotated[Whole, Field(ge=1, le=1_000)] = 2
     window_blocks: Annotated[Whole, Field(ge=1, le=10_000)] = 16
     nominal_coverage: Annotated[float, Field(gt=0, lt=1)] = 0.9
@@ -153,7 +152,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     mode: Literal["replay", "development", "production"] = "development"
-    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 7
     web3: Web3Settings = Web3Settings()
     flashbots: FlashbotsSettings = FlashbotsSettings()
     balancer: BalancerSettings = BalancerSettings()

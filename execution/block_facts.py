@@ -18,6 +18,9 @@ from execution.prestate import Rpc
 from execution.settlement import BlockFacts, Receipt, Rival
 from market.pools.spec import PoolSpec
 
+_KEEP_THEIR_WEI = frozenset({"DELEGATECALL", "CALLCODE"})
+"""Calls that run foreign code on the caller's own account."""
+
 
 async def gather_facts(
     rpc: Rpc,
@@ -105,12 +108,15 @@ def direct_payment(trace: Mapping[str, Any], fee_recipient: Address) -> int:
     >>> direct_payment({"to": "0x01", "value": "0x9", "calls": [inner, {**inner, "error": "x"}]}, "0xfe")
     5
     """
-    if trace.get("error"):
-        return 0
-    sent = 0
-    if trace.get("type") != "DELEGATECALL" and str(trace.get("to", "")).lower() == fee_recipient:
-        sent = int(trace.get("value") or "0x0", 16)
-    return sent + sum(direct_payment(call, fee_recipient) for call in trace.get("calls") or ())
+    sent, waiting = 0, [trace]
+    while waiting:
+        call = waiting.pop()
+        if call.get("error"):
+            continue
+        if call.get("type") not in _KEEP_THEIR_WEI and str(call.get("to", "")).lower() == fee_recipient:
+            sent += int(call.get("value") or "0x0", 16)
+        waiting += call.get("calls") or ()
+    return sent
 
 
 async def _rival(
@@ -122,7 +128,7 @@ async def _rival(
     try:
         trace = await rpc.call("debug_traceTransaction", [name, {"tracer": "callTracer"}])
         payment: int | None = tip + direct_payment(trace, fee_recipient)
-    except RpcError:
+    except (RpcError, RecursionError):  # whoever nests calls deeply enough stops a JSON parser
         payment = None
     return Rival(transaction_hash, receipt.transaction_index, pools, receipt.gas_used, payment)
 

@@ -16,6 +16,8 @@ class Funding(StrEnum):
     BALANCER_V2_VAULT = "balancer_v2_vault"
     FIRST_POOL = "first_pool"
     """The first hop's own pool pays out first and is paid back in its callback."""
+    LAST_POOL = "last_pool"
+    """The last hop's own pool does, and the hops before it run in its callback."""
 
 
 @dataclass(frozen=True, slots=True)

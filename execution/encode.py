@@ -21,11 +21,12 @@ from market.pools.spec import PoolSpec
 from scoring.opportunity import Hop, Opportunity
 
 HOP_TYPE = "(uint8,bytes32,address,uint32)"
-ROUTE_TYPE = f"(address,uint256,uint256,uint256,uint256,uint8,{HOP_TYPE}[])"
+ROUTE_TYPE = f"(address,uint256,uint256,uint256,uint256,uint8,uint256,{HOP_TYPE}[])"
 EXECUTE_SIGNATURE = f"execute({ROUTE_TYPE})"
 EXECUTE_SELECTOR = bytes.fromhex("56226c2a")
 
-_FUNDING_CODE = {Funding.BALANCER_V2_VAULT: 0, Funding.FIRST_POOL: 1}
+_FUNDING_CODE = {Funding.BALANCER_V2_VAULT: 0, Funding.FIRST_POOL: 1, Funding.LAST_POOL: 2}
+_FUNDING_HOP = {Funding.FIRST_POOL: 0, Funding.LAST_POOL: -1}
 _ERROR_SELECTOR = bytes.fromhex("08c379a0")
 _PANIC_SELECTOR = bytes.fromhex("4e487b71")
 _PANICS = {
@@ -36,7 +37,7 @@ _PANICS = {
     0x32: "array index out of bounds",
 }
 _ROUTE_OFFSET = (0x20).to_bytes(32, "big")
-_HOPS_OFFSET = (7 * 32).to_bytes(32, "big")
+_HOPS_OFFSET = (8 * 32).to_bytes(32, "big")
 
 
 class Venue(IntEnum):
@@ -61,7 +62,8 @@ def encode_execute(
 ) -> bytes:
     """Pack the ``execute(Route)`` call that trades an opportunity.
 
-    Amounts after the first are not sent: the contract passes on what each hop really gave.
+    Amounts after the first are not sent: the contract passes on what each hop really gave. Only
+    a last pool that funds the route must be told its input beforehand.
 
     Parameters
     ----------
@@ -81,17 +83,14 @@ def encode_execute(
     Raises
     ------
     InputError
-        If a pool is unknown, the hops are no closed cycle, a number does not fit, or the first
-        hop's pool cannot fund the route.
+        If a pool is unknown, the hops are no closed cycle, a number does not fit, or the pool
+        that is to fund the route cannot.
     """
     hops = opportunity.hops
     _check_cycle(opportunity)
     specs = [_spec(pools, hop) for hop in hops]
-    if funding is Funding.FIRST_POOL and specs[0].family == "weighted":
-        raise InputError(
-            "a weighted pool cannot fund a route; rotate the cycle or borrow from the vault",
-            pool_id=hops[0].pool_id,
-        )
+    _check_funding(funding, specs)
+    last_amount_in = hops[-1].amount_in if funding is Funding.LAST_POOL else 0
     words = [
         EXECUTE_SELECTOR,
         _ROUTE_OFFSET,
@@ -101,6 +100,7 @@ def encode_execute(
         _uint_word(bid, "bid"),
         _uint_word(target_block, "target_block"),
         _uint_word(_FUNDING_CODE[funding], "funding"),
+        _uint_word(last_amount_in, "last_amount_in"),
         _HOPS_OFFSET,
         _uint_word(len(hops), "hops"),
     ]
@@ -117,6 +117,15 @@ def _check_cycle(opportunity: Opportunity) -> None:
         raise InputError(
             "the hops are not a closed cycle from the start token; look at the opportunity's hops",
             cycle_id=opportunity.cycle_id,
+        )
+
+
+def _check_funding(funding: Funding, specs: Sequence[PoolSpec]) -> None:
+    """A pool of the vault is paid before it pays, so it funds nothing."""
+    if funding in _FUNDING_HOP and specs[_FUNDING_HOP[funding]].family == "weighted":
+        raise InputError(
+            "a weighted pool cannot fund a route; ask execution.flash.choose_funding what can",
+            pool_id=specs[_FUNDING_HOP[funding]].pool_id,
         )
 
 
@@ -176,7 +185,7 @@ def decode_revert(data: bytes, abi: Sequence[Mapping[str, Any]]) -> str:
         for error in abi:
             if error.get("type") == "error" and _error_selector(error) == selector:
                 return _custom_error(error, body)
-    except (DecodingError, UnicodeDecodeError):
+    except (DecodingError, UnicodeDecodeError, OverflowError):  # lengths no memory has overflow
         return f"undecodable revert data 0x{data.hex()}"
     return f"unknown revert data 0x{data.hex()}"
 

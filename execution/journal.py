@@ -1,17 +1,20 @@
 """Append-only record of what was decided, planned, sent and settled.
 
 A row is on disk before its bundle leaves. So after a crash at any line we know at least what
-may have been sent, and a bundle that may have been sent is never sent again. Rows are only
-added, never changed.
+may have been sent, and a bundle that may have been sent is never sent again.
+
+Rows are only added, never changed. Where a reorganisation takes a settlement back, a row says
+so, and the bundle's next settlement is its next revision.
 
 Wei do not fit the 64 bits of a database integer; they are stored as decimal strings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Column, Engine, Row, Table, func, insert, select
+from sqlalchemy import Column, Engine, Row, Select, Table, and_, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from core.errors import ExecutionError
@@ -22,6 +25,7 @@ from execution.journal_rows import (
     DECISIONS,
     METADATA,
     PLANS,
+    REOPENINGS,
     SETTLEMENTS,
     Values,
     read_bundle,
@@ -111,12 +115,55 @@ class Journal:
         ExecutionError
             If the bundle was never claimed or is settled already, or the database fails.
         """
-        self._add(SETTLEMENTS, write_settlement(settlement))
+        taken_back = select(func.count()).where(REOPENINGS.c.bundle_id == settlement.bundle_id)
+        # a settlement that stands has this number already, so the table refuses a second one
+        revision = taken_back.scalar_subquery() + 1
+        self._add(SETTLEMENTS, {**write_settlement(settlement), "revision": revision})
+
+    def reopen(self, from_block: int) -> tuple[Bundle, ...]:
+        """Take back the settlements of replaced blocks: their bundles are unsettled again.
+
+        What was taken back stays on record; see :meth:`superseded`.
+
+        Parameters
+        ----------
+        from_block
+            Lowest height at which the chain has another block now.
+
+        Returns
+        -------
+        tuple[Bundle, ...]
+            The reopened bundles, oldest first.
+
+        Raises
+        ------
+        ExecutionError
+            If the database fails.
+        """
+        orphaned = _standing().where(SETTLEMENTS.c.block_number >= from_block)
+        now = self._clock.now_ns()
+        try:
+            with self._engine.begin() as connection:
+                rows = [
+                    {
+                        "bundle_id": row.bundle_id,
+                        "revision": row.revision,
+                        "recorded_ns": now,
+                        "from_block": from_block,
+                    }
+                    for row in connection.execute(orphaned)
+                ]
+                if not rows:
+                    return ()
+                connection.execute(insert(REOPENINGS), rows)
+                reopened = BUNDLES.c.bundle_id.in_([row["bundle_id"] for row in rows])
+                return _read_bundles(connection.execute(_oldest_first(select(BUNDLES).where(reopened))))
+        except SQLAlchemyError as error:
+            raise _failed("reopenings", f"block {from_block}", error) from error
 
     def unsettled(self) -> tuple[Bundle, ...]:
         """Return bundles that may have been sent and are not settled, oldest first."""
-        rows = self._read(_unsettled().order_by(BUNDLES.c.recorded_ns, BUNDLES.c.bundle_id))
-        return tuple(read_bundle(row) for row in rows)
+        return _read_bundles(self._read(_oldest_first(_unsettled())))
 
     def decision(self, decision_id: str) -> Decision:
         """Return a recorded decision.
@@ -137,9 +184,12 @@ class Journal:
         return tuple(read_decision(row) for row in rows)
 
     def settlements(self) -> tuple[Settlement, ...]:
-        """Return all settlements in the order in which they were recorded."""
-        order = (SETTLEMENTS.c.recorded_ns, SETTLEMENTS.c.bundle_id)
-        return tuple(read_settlement(row) for row in self._read(select(SETTLEMENTS).order_by(*order)))
+        """Return every settlement that stands, in the order in which they were recorded."""
+        return self._settlements(_standing())
+
+    def superseded(self) -> tuple[Settlement, ...]:
+        """Return every settlement that was taken back, in the order in which they were recorded."""
+        return self._settlements(select(SETTLEMENTS).where(_TAKEN_BACK))
 
     def id_counts(self) -> dict[str, int]:
         """Return how many ids of each kind were used, to go on counting after a restart.
@@ -156,6 +206,10 @@ class Journal:
             "decision": self._last_number(DECISIONS.c.decision_id),
             "bundle": self._last_number(BUNDLES.c.bundle_id),
         }
+
+    def _settlements(self, query: Select[Any]) -> tuple[Settlement, ...]:
+        ordered = query.order_by(SETTLEMENTS.c.recorded_ns, SETTLEMENTS.c.bundle_id, SETTLEMENTS.c.revision)
+        return tuple(read_settlement(row) for row in self._read(ordered))
 
     def _add(self, table: Table, values: Values) -> None:
         try:
@@ -178,9 +232,26 @@ class Journal:
             raise ExecutionError(f"the execution journal cannot be read: {error}") from error
 
 
-def _unsettled() -> Any:
-    settled = select(SETTLEMENTS.c.bundle_id)
+_TAKEN_BACK = exists().where(
+    and_(REOPENINGS.c.bundle_id == SETTLEMENTS.c.bundle_id, REOPENINGS.c.revision == SETTLEMENTS.c.revision)
+)
+
+
+def _standing() -> Select[Any]:
+    return select(SETTLEMENTS).where(~_TAKEN_BACK)
+
+
+def _unsettled() -> Select[Any]:
+    settled = _standing().with_only_columns(SETTLEMENTS.c.bundle_id)
     return select(BUNDLES).where(BUNDLES.c.bundle_id.not_in(settled))
+
+
+def _oldest_first(bundles: Select[Any]) -> Select[Any]:
+    return bundles.order_by(BUNDLES.c.recorded_ns, BUNDLES.c.bundle_id)
+
+
+def _read_bundles(rows: Iterable[Row[Any]]) -> tuple[Bundle, ...]:
+    return tuple(read_bundle(row) for row in rows)
 
 
 def _failed(table: str, key: str, error: SQLAlchemyError) -> ExecutionError:

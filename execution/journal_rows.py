@@ -6,7 +6,20 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, MetaData, Row, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+)
 
 from core.reasons import Reason
 from execution.command import Bundle, Decision, Plan, Settlement, Verdict
@@ -62,6 +75,7 @@ SETTLEMENTS = Table(
     "settlements",
     METADATA,
     Column("bundle_id", String(64), ForeignKey("bundles.bundle_id"), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
     Column("decision_id", String(64), nullable=False),
     Column("recorded_ns", BigInteger, nullable=False),
     Column("verdict", String(32), nullable=False),
@@ -72,6 +86,17 @@ SETTLEMENTS = Table(
     Column("gas_cost_wei", Text, nullable=False),
     Column("bid_wei", Text, nullable=False),
     Column("winning_bid_wei", Text),
+)
+
+# a settlement that a reorganisation took back; the next one of its bundle is the next revision
+REOPENINGS = Table(
+    "reopenings",
+    METADATA,
+    Column("bundle_id", String(64), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("recorded_ns", BigInteger, nullable=False),
+    Column("from_block", BigInteger, nullable=False),
+    ForeignKeyConstraint(["bundle_id", "revision"], ["settlements.bundle_id", "settlements.revision"]),
 )
 
 

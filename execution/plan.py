@@ -22,7 +22,24 @@ _BASE_GAS = 100_000
 _FUNDING_GAS = {Funding.BALANCER_V2_VAULT: 35_000, Funding.FIRST_POOL: 0}
 _HOP_GAS = {"uniswap_v2": 80_000, "uniswap_v3": 110_000, "weighted": 95_000}
 
+_SPARE_GAS = 50_000
+"""A call may forward 63/64 of what is left, so a transaction needs some it does not use."""
+
 Shape = tuple[Funding, tuple[str, ...]]
+
+
+def gas_limit_for(gas_used: int) -> int:
+    """Return the gas limit under which a transaction that uses ``gas_used`` certainly runs.
+
+    Refunds are paid after the fact and give back a fifth of the gas at most (EIP-3529), so up to
+    a quarter more than the used gas must be allowed. No limit exceeds what a transaction may have.
+
+    Examples
+    --------
+    >>> gas_limit_for(200_000), gas_limit_for(14_000_000) == MAX_TRANSACTION_GAS
+    (300000, True)
+    """
+    return min(gas_used * 5 // 4 + _SPARE_GAS, MAX_TRANSACTION_GAS)
 
 
 class BidPolicy(Protocol):
@@ -56,7 +73,7 @@ class GasTable:
         self._seen: dict[Shape, int] = {}
 
     def estimate(self, shape: Shape) -> int:
-        """Return the gas of a whole transaction of this shape.
+        """Return the gas of a whole transaction of this shape; none can use more than the protocol's cap.
 
         Raises
         ------
@@ -68,12 +85,13 @@ class GasTable:
             return seen
         funding, families = shape
         try:
-            return _BASE_GAS + _FUNDING_GAS[funding] + sum(_HOP_GAS[family] for family in families)
+            guess = _BASE_GAS + _FUNDING_GAS[funding] + sum(_HOP_GAS[family] for family in families)
         except KeyError as error:
             raise ExecutionError(
                 "no gas is known for this pool family; add a start value to execution/plan.py",
                 family=error.args[0],
             ) from None
+        return min(guess, MAX_TRANSACTION_GAS)
 
     def observe(self, shape: Shape, gas_used: int) -> None:
         """Take in what a simulation of this shape used."""
@@ -187,22 +205,7 @@ def make_plan(
     InputError
         If the route cannot be encoded.
     """
-    if not decision.approved:
-        refusals = [str(verdict.reason) for verdict in decision.verdicts if not verdict.ok]
-        raise ExecutionError(
-            "a refused decision has no plan; look at its verdicts",
-            decision_id=decision.decision_id,
-            refusals=refusals,
-        )
-    worst = profit_after_slippage(decision.opportunity.gross_profit, max_slippage_ppm)
-    min_profit = worst - decision.bid
-    if min_profit < 0:
-        raise ExecutionError(
-            "the bid exceeds the profit that slippage leaves; bid less or allow less slippage",
-            decision_id=decision.decision_id,
-            worst=worst,
-            bid=decision.bid,
-        )
+    min_profit = _least_profit(decision, max_slippage_ppm)
     calldata = encode_execute(
         decision.opportunity,
         specs,
@@ -216,9 +219,30 @@ def make_plan(
         executor=executor,
         calldata=calldata,
         funding=funding,
+        # twice a guess: a simulation tells the exact gas, and this limit must not stop it
         gas_limit=min(decision.gas_estimate * 2, MAX_TRANSACTION_GAS),
         max_fee_per_gas=base_fee,
         target_block=decision.target_block,
         min_profit=min_profit,
         bid=decision.bid,
     )
+
+
+def _least_profit(decision: Decision, max_slippage_ppm: int) -> int:
+    """Return what an approved decision must leave after its bid, in wei."""
+    if not decision.approved:
+        refusals = [str(verdict.reason) for verdict in decision.verdicts if not verdict.ok]
+        raise ExecutionError(
+            "a refused decision has no plan; look at its verdicts",
+            decision_id=decision.decision_id,
+            refusals=refusals,
+        )
+    worst = profit_after_slippage(decision.opportunity.gross_profit, max_slippage_ppm)
+    if worst < decision.bid:
+        raise ExecutionError(
+            "the bid exceeds the profit that slippage leaves; bid less or allow less slippage",
+            decision_id=decision.decision_id,
+            worst=worst,
+            bid=decision.bid,
+        )
+    return worst - decision.bid

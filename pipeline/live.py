@@ -10,24 +10,23 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from analysis.records import SettledBid
+import structlog
+
 from chain.blocks import Block, BlockHeader
 from chain.feeds import patiently
 from chain.providers import unreachable
 from core.errors import RpcError
 from core.reasons import Reason
 from core.seams import Clock, Randomness, SystemClock
-from execution.block_facts import gather_facts
-from execution.command import Bundle, Decision
 from execution.journal import Journal
-from execution.settlement import settle
 from market.context import NO_CONTEXT
 from models.bidding import BidModel
 from pipeline.accounting import native_wealth
+from pipeline.bid_book import BidBook, OpenBundle
 from pipeline.live_config import LiveConfig, LiveResult
 from pipeline.live_session import LiveSession, open_session
 from pipeline.live_views import shown_opportunity
@@ -36,16 +35,7 @@ from pipeline.trader import Prepared
 from scoring.opportunity import Opportunity
 
 US_PER_NS = 1 / 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """A bundle that may have been sent, and whose target block has not come yet."""
-
-    bundle: Bundle
-    decision: Decision
-    accepted: bool
-    late: bool
+log = structlog.get_logger(__name__)
 
 
 class LiveLoop:
@@ -70,8 +60,7 @@ class LiveLoop:
         self._bids = BidModel(Randomness(config.seed))
         self._stop = False
         self._head: BlockHeader | None = None
-        self._open: list[_Open] = []
-        self._settled: list[SettledBid] = []
+        self._book: BidBook | None = None
         self._refusals: Counter[Reason] = Counter()
         self._opportunities = 0
         self._sent = 0
@@ -93,21 +82,16 @@ class LiveLoop:
         """
         config = self._config
         async with open_session(self._config, self._bids, self._clock, self._refusals) as session:
-            start = session.walk.state.head
-            assert start is not None
+            self._book = session.book
+            start = session.head
             holders = (session.trader.address, config.executor)
             await session.refresh()
             before = await native_wealth(session.chain, holders, config.wrapped_native, start.number)
-            self._open = [
-                _Open(bundle, session.journal.decision(bundle.decision_id), accepted=True, late=False)
-                for bundle in session.journal.unsettled()
-            ]
             async for block in session.feed.blocks():
                 await self._on_block(session, block)
-                if self._ending and not self._open:
+                if self._ending and not session.book.in_the_air:
                     break
-            head = session.walk.state.head
-            assert head is not None
+            head = session.head
             after = await patiently(
                 partial(native_wealth, session.chain, holders, config.wrapped_native, head.number)
             )
@@ -120,7 +104,8 @@ class LiveLoop:
     def status(self) -> dict[str, Any]:
         """Return what the loop is doing, in plain types."""
         outlook = self._outlook.latest if self._outlook else None
-        verdicts = Counter(bid.settlement.verdict.value for bid in self._settled)
+        bids = self._book.bids if self._book else ()
+        verdicts = Counter(bid.settlement.verdict.value for bid in bids)
         return {
             "head": self._head.number if self._head else None,
             "blocks_followed": self._followed,
@@ -129,7 +114,7 @@ class LiveLoop:
             "bundles_sent": self._sent,
             "verdicts": dict(verdicts),
             "refusals": {reason.value: count for reason, count in self._refusals.items()},
-            "profit_wei": str(sum(bid.settlement.profit for bid in self._settled)),
+            "profit_wei": str(sum(bid.settlement.profit for bid in bids)),
             "forecast": asdict(outlook) if outlook is not None else None,
         }
 
@@ -142,6 +127,8 @@ class LiveLoop:
         return self._stop or self._followed >= self._config.blocks
 
     async def _on_block(self, session: LiveSession, block: Block) -> None:
+        if block.number <= session.head.number:
+            await self._forget(session, block.number)
         started = self._clock.monotonic_ns()
         walked = session.walk.advance(block)
         self._stages["score"].append((self._clock.monotonic_ns() - started) * US_PER_NS)
@@ -151,9 +138,8 @@ class LiveLoop:
         self._opportunities += len(found)
         if not self._ending:
             await self._trade(session, block, found)
-        for due in [each for each in self._open if each.bundle.target_block <= block.number]:
-            await self._settle(session, due)
-            self._open.remove(due)
+        for bid in await session.book.settle(block.number):
+            session.trader.observe(bid.settlement)
         self._latest = tuple(shown_opportunity(opportunity) for opportunity in found)
         row = session.walk.observe(walked, NO_CONTEXT)
         if self._outlook is not None:
@@ -161,14 +147,21 @@ class LiveLoop:
         await patiently(session.refresh)
         await patiently(partial(session.answer, block.number))
 
+    async def _forget(self, session: LiveSession, from_number: int) -> None:
+        """Take back what was concluded from blocks that are replaced from this height on."""
+        log.warning("chain reorganised", from_block=from_number, head=session.head.number)
+        await session.book.reopen(from_number)
+        if self._outlook is not None:
+            self._outlook.rollback(from_number - 1)
+
     async def _trade(self, session: LiveSession, block: Block, found: Sequence[Opportunity]) -> None:
+        newest = session.feed.newest or block.header
         try:
-            prepared = await session.trader.prepare(found, block.header)
+            prepared = await session.trader.prepare(found, newest)
         except RpcError as error:
-            if not unreachable(error):
-                raise
-            # the block's chance is gone; the feed brings the chain back when the node is back
-            self._refusals[Reason.NODE_UNREACHABLE] += 1
+            # the block's chance is gone; a node that is away is brought back by the feed
+            reason = Reason.NODE_UNREACHABLE if unreachable(error) else Reason.NODE_REFUSED
+            self._refuse(reason, block.number, str(error))
             return
         if prepared is None:
             return
@@ -184,28 +177,13 @@ class LiveLoop:
         )
         self._sent += accepted
         if not accepted:
-            self._refusals[Reason.RELAYS_REFUSED] += 1
-        self._open.append(_Open(prepared.bundle, prepared.decision, accepted, late))
+            answers = "; ".join(str(result.error) for result in sent)
+            self._refuse(Reason.RELAYS_REFUSED, block.number, answers)
+        session.book.add(OpenBundle(prepared.bundle, prepared.decision, accepted, late))
 
-    async def _settle(self, session: LiveSession, due: _Open) -> None:
-        decision, bundle = due.decision, due.bundle
-        specs = {spec.pool_id: spec for spec in self._config.specs}
-        facts = await patiently(
-            partial(
-                gather_facts, session.chain, bundle, decision, specs, accepted=due.accepted, late=due.late
-            )
-        )
-        settlement = settle(
-            bundle, decision, facts, executor=self._config.executor, weth=self._config.wrapped_native
-        )
-        await asyncio.to_thread(session.journal.record_settlement, settlement)
-        gross = decision.opportunity.gross_profit
-        rivals = [rival.payment for rival in facts.rivals if rival.is_arbitrage and rival.payment is not None]
-        rival_bid = max(rivals, default=None)
-        self._settled.append(SettledBid(settlement, gross, rival_bid))
-        if settlement.verdict in (Reason.LANDED, Reason.OUTBID):
-            won = settlement.verdict is Reason.LANDED
-            self._bids.observe(gross, decision.bid, won, None if won else settlement.winning_bid)
+    def _refuse(self, reason: Reason, block_number: int, detail: str) -> None:
+        self._refusals[reason] += 1
+        log.info("refused", reason=reason.value, block=block_number, detail=detail)
 
     def _result(self, session: LiveSession, first: int, last: int, before: int, after: int) -> LiveResult:
         counters = session.feed.counters
@@ -214,7 +192,7 @@ class LiveLoop:
             last_block=last,
             opportunities=self._opportunities,
             bundles_sent=self._sent,
-            bids=tuple(self._settled),
+            bids=session.book.bids,
             refusals=self._refusals,
             balance_before=before,
             balance_after=after,

@@ -54,8 +54,8 @@ class LiveConfig:
         Longest cycle.
     window
         Rows that go with a question for a forecast.
-    relay_timeout_s
-        Seconds a relay may take to answer.
+    node_timeout_s, relay_timeout_s
+        Seconds the node or a relay may take to answer.
     """
 
     http_url: str
@@ -77,6 +77,7 @@ class LiveConfig:
     agent: str = ""
     max_hops: int = 3
     window: int = 16
+    node_timeout_s: float = 10.0
     relay_timeout_s: float = 5.0
 
 
@@ -89,7 +90,7 @@ class LiveResult:
     first_block, last_block
         Heights followed, inclusive.
     opportunities
-        Profitable cycles (before cost), counted once per block in which they were rescored.
+        Profitable cycles before cost; one that stays open counts in every block.
     bundles_sent
         Bundles that at least one relay took.
     bids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from chain.blocks import BlockHeader
 from chain.devnet.artifacts import load_artifact
 from chain.providers import Provider
 from chain.signers import FlashbotsIdentity, Wallet
@@ -18,13 +20,12 @@ from core.database import open_database
 from core.reasons import Reason
 from core.seams import Clock, Ids
 from core.secrets import KeySource, PrivateKey, check_separate, load_key
-from execution.block_facts import gather_facts
 from execution.journal import Journal
-from execution.plan import BidPolicy
 from execution.relays.client import BundleSender, RelayClient
 from execution.risk.checks import standard_chain
-from execution.settlement import settle
+from models.bidding import BidModel
 from pipeline.accounting import BALANCE_OF
+from pipeline.bid_book import BidBook
 from pipeline.bootstrap import load_market
 from pipeline.live_config import KEYSTORE_PASSWORD_VARIABLE, LiveConfig
 from pipeline.loop import BlockWalk
@@ -43,6 +44,14 @@ class LiveSession:
     feed: WebSocketFeed
     walk: BlockWalk
     trader: Trader
+    book: BidBook
+
+    @property
+    def head(self) -> BlockHeader:
+        """Header of the newest block the market knows."""
+        head = self.walk.state.head
+        assert head is not None
+        return head
 
     async def refresh(self) -> None:
         """Ask what the next block's event path needs and has no time to ask for.
@@ -60,42 +69,19 @@ class LiveSession:
         if self.config.agent:
             await self.relay.call("devnet_answer", [{"name": self.config.agent, "blockNumber": number}])
 
-    async def settle_leftovers(self) -> int:
-        """Settle bundles that an earlier run may have sent and did not live to settle.
-
-        One whose block has not come yet stays open.
-
-        Returns
-        -------
-        int
-            How many were settled.
-        """
-        head = self.walk.state.head
-        assert head is not None
-        leftovers = [bundle for bundle in self.journal.unsettled() if bundle.target_block <= head.number]
-        specs = {spec.pool_id: spec for spec in self.config.specs}
-        for bundle in leftovers:
-            decision = self.journal.decision(bundle.decision_id)
-            facts = await gather_facts(self.chain, bundle, decision, specs, accepted=True, late=False)
-            weth = self.config.wrapped_native
-            self.journal.record_settlement(
-                settle(bundle, decision, facts, executor=self.config.executor, weth=weth)
-            )
-        return len(leftovers)
-
 
 @asynccontextmanager
 async def open_session(
-    config: LiveConfig, policy: BidPolicy, clock: Clock, refusals: Counter[Reason]
+    config: LiveConfig, bids: BidModel, clock: Clock, refusals: Counter[Reason]
 ) -> AsyncIterator[LiveSession]:
-    """Open everything, settle what an earlier run left open, and register with a lock-step chain.
+    """Register with a lock-step chain, open everything, settle what an earlier run left open.
 
     Parameters
     ----------
     config
         What to follow and how.
-    policy
-        What inclusion is worth.
+    bids
+        What inclusion is worth; learns from what is settled.
     clock
         Seam.
     refusals
@@ -110,22 +96,19 @@ async def open_session(
     """
     wallet_key, flashbots_key = _keys(config)
     async with AsyncExitStack() as stack:
-        chain = await stack.enter_async_context(Provider(config.http_url))
+        chain = await stack.enter_async_context(
+            Provider(config.http_url, timeout_seconds=config.node_timeout_s)
+        )
         relay = await stack.enter_async_context(Provider(config.relay_urls[0]))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=config.relay_timeout_s))
-        engine = open_database(config.journal_url)
+        engine = await asyncio.to_thread(open_database, config.journal_url)
         stack.callback(engine.dispose)
         journal = Journal(engine, clock)
         identity = FlashbotsIdentity(flashbots_key)
-        if config.agent:
-            await relay.call("devnet_register", [{"name": config.agent}])
-        tokens = {token.address: token for token in config.tokens}
-        state = await load_market(chain, config.specs, tokens)
-        walk = BlockWalk(state, config.specs, config.wrapped_native, config.max_hops)
-        addresses = sorted({spec.address for spec in config.specs})
-        feed = await stack.enter_async_context(
-            WebSocketFeed(config.ws_url, chain, addresses, clock, after=state.head)
-        )
+        walk = await _load_walk(config, chain, await _first_block(config, relay))
+        feed = await stack.enter_async_context(_feed(config, chain, clock, walk))
+        ids = Ids(await asyncio.to_thread(journal.id_counts))
+        desk = _desk(config, Wallet(wallet_key))
         session = LiveSession(
             config=config,
             chain=chain,
@@ -134,18 +117,40 @@ async def open_session(
             journal=journal,
             feed=feed,
             walk=walk,
-            trader=Trader(
-                _desk(config, Wallet(wallet_key)),
+            trader=Trader(desk, chain, standard_chain(config.limits), bids, ids, clock, refusals),
+            book=BidBook(
+                journal,
+                bids,
                 chain,
-                standard_chain(config.limits),
-                policy,
-                Ids(journal.id_counts()),
-                clock,
-                refusals,
+                desk.specs,
+                executor=config.executor,
+                wrapped_native=config.wrapped_native,
             ),
         )
-        await session.settle_leftovers()
+        await session.book.take_over(session.head.number)
         yield session
+
+
+async def _first_block(config: LiveConfig, relay: Provider) -> int | str:
+    """Return the block to load the market at.
+
+    A lock-step chain goes on to the next block as soon as we have registered and then waits for
+    our answer, so the market is that of the block it names, however long loading takes.
+    """
+    if not config.agent:
+        return "latest"
+    return int((await relay.call("devnet_register", [{"name": config.agent}]))["head"])
+
+
+async def _load_walk(config: LiveConfig, chain: Provider, block: int | str) -> BlockWalk:
+    tokens = {token.address: token for token in config.tokens}
+    state = await load_market(chain, config.specs, tokens, block)
+    return BlockWalk(state, config.specs, config.wrapped_native, config.max_hops)
+
+
+def _feed(config: LiveConfig, chain: Provider, clock: Clock, walk: BlockWalk) -> WebSocketFeed:
+    addresses = sorted({spec.address for spec in config.specs})
+    return WebSocketFeed(config.ws_url, chain, addresses, clock, after=walk.state.head)
 
 
 def _keys(config: LiveConfig) -> tuple[PrivateKey, PrivateKey]:

@@ -6,13 +6,14 @@ enough of its forecasts have met their truth here; from then on they come from t
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from analysis.records import Calibration
 from chain.blocks import BlockHeader
-from core.reasons import Refusal
+from core.reasons import Reason, Refusal
 from features.feature import FeatureRow
 from models.conformal import AdaptiveConformal
 from models.forecaster import Forecast, Window
@@ -21,6 +22,8 @@ ForecastSource = Callable[[Window], Awaitable[Forecast | Refusal]]
 """Answers a forecast from a window of rows; control plane, never awaited on the event path."""
 
 WEI_PER_GWEI = 10**9
+PATIENCE_SECONDS = 5.0
+"""A forecast that takes longer is of no use: the next block needs our answer."""
 ENOUGH = 20
 """Forecasts that must have met their truth here before intervals are taken from their errors."""
 
@@ -55,11 +58,30 @@ class Outlook:
         self._rows.append(row)
         if self._rows.maxlen is not None and len(self._rows) < self._rows.maxlen:
             return
-        answer = await self._source(tuple(self._rows))
+        answer = await self._ask()
         if isinstance(answer, Forecast):
             answer = self._calibrated(answer)
             self._waiting[answer.issued_block + answer.horizon_blocks] = answer
         self.latest = answer
+
+    async def _ask(self) -> Forecast | Refusal:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._source(tuple(self._rows))
+        except TimeoutError:
+            return Refusal(Reason.BUSY, f"no forecast within {PATIENCE_SECONDS:g} s")
+
+    def rollback(self, to_number: int) -> None:
+        """Forget blocks above a height: what was said in them, and of them, as if never seen."""
+        self._rows = deque((row for row in self._rows if row.block_number <= to_number), self._rows.maxlen)
+        orphaned = [said for number, _, said in self._scored if number > to_number]
+        self._scored = [scored for scored in self._scored if scored[0] <= to_number]
+        waiting = {said.issued_block + said.horizon_blocks: said for said in orphaned} | self._waiting
+        self._waiting = {number: said for number, said in waiting.items() if said.issued_block <= to_number}
+        if self._conformal is not None:
+            self._conformal = AdaptiveConformal(self._conformal.nominal)
+            for _, truth, said in self._scored:
+                self._conformal.update(said.value, said.lower, said.upper, truth)
 
     def _calibrated(self, forecast: Forecast) -> Forecast:
         if self._conformal is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analysis.records import Series
 from chain.blocks import Address, BlockHeader
@@ -16,7 +16,7 @@ from market.events import V3Swap
 from market.invariants import check_swap
 from market.recorded import Recorded
 from market.state import Applied
-from pipeline.loop import BlockWalk
+from pipeline.loop import BlockWalk, Walked
 
 TELL_EVERY = 64
 Advance = Callable[[int], None]
@@ -38,7 +38,7 @@ class Replay:
     not_checkable
         V3 swaps that met a pool or ticks not known yet.
     opportunities
-        Profitable cycles before cost, once per block in which they were rescored.
+        Profitable cycles before cost; one that stays open counts in every block.
     refusals
         Why cycles were no opportunity.
     rows, headers
@@ -67,16 +67,6 @@ class Replay:
     prices: Mapping[str, tuple[Series, ...]]
     gaps: tuple[Series, ...]
     digest: str
-
-
-@dataclass(slots=True)
-class _Counts:
-    logs: int = 0
-    swaps: int = 0
-    checked: int = 0
-    ok: int = 0
-    not_checkable: int = 0
-    opportunities: int = 0
 
 
 def replay(
@@ -108,42 +98,77 @@ def replay(
     """
     walk = BlockWalk(recorded.initial_state(), recorded.specs, wrapped_native)
     warm_rows, warm_headers = _warm_up(walk, before, advance) if before else ((), ())
-    counts, refusals = _Counts(), Counter[Reason]()
-    rows: list[FeatureRow] = []
-    headers: list[BlockHeader] = []
-    digest = hashlib.sha256()
+    tally = _Tally()
     for done, (block, context) in enumerate(recorded.blocks(), start=1):
         walked = walk.advance(block)
-        _check_invariants(walked.applied, counts)
-        row = walk.observe(walked, context)
-        rows.append(row)
-        headers.append(block.header)
-        digest.update(row.digest.encode())
-        counts.logs += len(block.logs)
-        counts.opportunities += len(walked.scored.opportunities)
-        refusals.update(walked.scored.refusals)
+        tally.count(walked, walk.observe(walked, context))
         if done % TELL_EVERY == 0 or done == recorded.block_count:
             advance(len(warm_rows) + done)
     for pool_id in sorted(walk.state.pools):
-        digest.update(repr(walk.state.pools[pool_id]).encode())
+        tally.digest.update(repr(walk.state.pools[pool_id]).encode())
     return Replay(
         source=recorded.source,
-        blocks=len(rows),
-        logs=counts.logs,
-        swaps=counts.swaps,
-        invariant_checked=counts.checked,
-        invariant_ok=counts.ok,
-        not_checkable=counts.not_checkable,
-        opportunities=counts.opportunities,
-        refusals=refusals,
-        rows=tuple(rows),
-        headers=tuple(headers),
+        blocks=len(tally.rows),
+        logs=tally.logs,
+        swaps=tally.swaps,
+        invariant_checked=tally.checked,
+        invariant_ok=tally.ok,
+        not_checkable=tally.not_checkable,
+        opportunities=tally.opportunities,
+        refusals=tally.refusals,
+        rows=tuple(tally.rows),
+        headers=tuple(tally.headers),
         warm_rows=warm_rows,
         warm_headers=warm_headers,
         prices=walk.series.prices(),
         gaps=walk.series.gaps(),
-        digest=digest.hexdigest(),
+        digest=tally.digest.hexdigest(),
     )
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted block by block."""
+
+    logs: int = 0
+    swaps: int = 0
+    checked: int = 0
+    ok: int = 0
+    not_checkable: int = 0
+    opportunities: int = 0
+    refusals: Counter[Reason] = field(default_factory=Counter)
+    rows: list[FeatureRow] = field(default_factory=list)
+    headers: list[BlockHeader] = field(default_factory=list)
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def count(self, walked: Walked, row: FeatureRow) -> None:
+        self.check_invariants(walked.applied)
+        self.rows.append(row)
+        self.headers.append(walked.block.header)
+        self.digest.update(row.digest.encode())
+        self.logs += len(walked.block.logs)
+        self.opportunities += len(walked.scored.opportunities)
+        self.refusals.update(walked.scored.refusals)
+
+    def check_invariants(self, applied: Applied) -> None:
+        for before, event in zip(applied.before, applied.events, strict=True):
+            if not isinstance(event, V3Swap):
+                continue
+            self.swaps += 1
+            check = check_swap(before, event)
+            if isinstance(check, Refusal):
+                self.not_checkable += 1
+                continue
+            self.checked += 1
+            if not check.ok:
+                raise InvariantBroken(
+                    f"the recorded swap at block {event.block_number}, log {event.log_index} contradicts the "
+                    f"pool's arithmetic ({check.detail}); the recording or the pool's description is wrong",
+                    block=event.block_number,
+                    log_index=event.log_index,
+                    pool_id=event.pool_id,
+                )
+            self.ok += 1
 
 
 def _warm_up(
@@ -157,24 +182,3 @@ def _warm_up(
         if done % TELL_EVERY == 0:
             advance(done)
     return tuple(rows), tuple(headers)
-
-
-def _check_invariants(applied: Applied, counts: _Counts) -> None:
-    for before, event in zip(applied.before, applied.events, strict=True):
-        if not isinstance(event, V3Swap):
-            continue
-        counts.swaps += 1
-        check = check_swap(before, event)
-        if isinstance(check, Refusal):
-            counts.not_checkable += 1
-            continue
-        counts.checked += 1
-        if not check.ok:
-            raise InvariantBroken(
-                f"the recorded swap at block {event.block_number}, log {event.log_index} contradicts the "
-                f"pool's arithmetic ({check.detail}); the recording or the pool's description is wrong",
-                block=event.block_number,
-                log_index=event.log_index,
-                pool_id=event.pool_id,
-            )
-        counts.ok += 1

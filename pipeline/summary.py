@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +31,7 @@ def history_part(replayed: Replay) -> dict[str, Any]:
         "invariant_ok": replayed.invariant_ok,
         "not_checkable": replayed.not_checkable,
         "opportunities": replayed.opportunities,
+        "refusals": {reason.value: count for reason, count in sorted(replayed.refusals.items())},
         "digest": replayed.digest,
     }
 
@@ -115,9 +115,12 @@ def write_summary(summary: Mapping[str, Any], folder: Path) -> Path:
     """
     path = folder / "summary.json"
     text = json.dumps(summary, indent=2) + "\n"
-    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
-        file.write(text)
-    os.replace(file.name, path)
+    whole = folder / ".summary.json.tmp"
+    try:
+        whole.write_text(text)
+        os.replace(whole, path)
+    finally:
+        whole.unlink(missing_ok=True)
     latest = folder.parent / "latest"
     link = folder.parent / f".latest-{folder.name}"
     link.unlink(missing_ok=True)

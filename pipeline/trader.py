@@ -12,19 +12,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
+
 from chain.blocks import Address, BlockHeader, next_base_fee
 from chain.signers import Wallet
 from core.reasons import Reason, Refusal
 from core.seams import Clock, Ids
 from execution.bundle import make_bundle
-from execution.command import Bundle, Decision, Funding, Plan, Simulation
+from execution.command import Bundle, Decision, Funding, Plan, Settlement, Simulation
 from execution.flash import choose_funding
-from execution.plan import BidPolicy, GasTable, decide, make_plan, shape_of
+from execution.plan import BidPolicy, GasTable, decide, gas_limit_for, make_plan, shape_of
 from execution.prestate import Attempt, Rpc, TargetBlock, fetch_prestate
 from execution.risk.chain import Candidate, RiskChain
 from execution.simulate import NodeSimulator, PyrevmSimulator, compare
 from market.pools.spec import PoolSpec
 from scoring.opportunity import Opportunity
+
+log = structlog.get_logger(__name__)
 
 CANDIDATES_AT_MOST = 3
 """Opportunities tried per block; the next block is near, and the best ones come first."""
@@ -128,7 +132,15 @@ class Trader:
     async def prepare(self, opportunities: Sequence[Opportunity], head: BlockHeader) -> Prepared | None:
         """Return the best opportunity's signed bundle for the next block, or ``None``.
 
-        Every reason against a candidate is counted.
+        Every reason against a candidate is counted and logged.
+
+        Parameters
+        ----------
+        opportunities
+            Best first.
+        head
+            Newest header of the chain; the state of opportunities may be older, and then the
+            risk chain refuses them as stale.
 
         Raises
         ------
@@ -139,10 +151,22 @@ class Trader:
             prepared = await self._try(opportunity, head)
             if isinstance(prepared, Prepared):
                 return prepared
-            self._refusals.update(prepared)
+            for refusal in prepared:
+                self._refusals[refusal.reason] += 1
+                log.info(
+                    "refused",
+                    reason=refusal.reason.value,
+                    detail=refusal.detail,
+                    block=head.number,
+                    cycle=opportunity.cycle_id,
+                )
         return None
 
-    async def _try(self, opportunity: Opportunity, head: BlockHeader) -> Prepared | list[Reason]:
+    def observe(self, settlement: Settlement) -> None:
+        """Tell the risk chain what became of a bundle."""
+        self._risk.observe(settlement)
+
+    async def _try(self, opportunity: Opportunity, head: BlockHeader) -> Prepared | list[Refusal]:
         started = self._clock.monotonic_ns()
         base_fee = next_base_fee(head)
         planned = self._plan(opportunity, head, base_fee)
@@ -152,13 +176,13 @@ class Trader:
         decided = self._clock.monotonic_ns()
         judged = await self._simulate(decision, plan, head, base_fee)
         if isinstance(judged, Refusal):
-            return [judged.reason]
+            return [judged]
         simulation, nonce = judged
         decision = self._with_exact_gas(decision, simulation.gas_used, base_fee, head.number)
         if not decision.approved:
-            return _reasons(decision)
+            return _refusals(decision)
         simulated = self._clock.monotonic_ns()
-        plan = replace(plan, gas_limit=_with_headroom(simulation.gas_used))
+        plan = replace(plan, gas_limit=gas_limit_for(simulation.gas_used))
         bundle = self._sign(plan, nonce)
         signed = self._clock.monotonic_ns()
         stages = {"decide": decided - started, "simulate": simulated - decided, "sign": signed - simulated}
@@ -173,10 +197,10 @@ class Trader:
 
     def _plan(
         self, opportunity: Opportunity, head: BlockHeader, base_fee: int
-    ) -> tuple[Decision, Plan] | list[Reason]:
+    ) -> tuple[Decision, Plan] | list[Refusal]:
         funding = choose_funding(opportunity, self._desk.specs, self.vault_balance)
         if not isinstance(funding, Funding):
-            return [funding.reason]
+            return [funding]
         decision = decide(
             opportunity,
             ids=self._ids,
@@ -187,7 +211,7 @@ class Trader:
             head=head.number,
         )
         if not decision.approved:
-            return _reasons(decision)
+            return _refusals(decision)
         plan = make_plan(
             decision,
             self._desk.specs,
@@ -244,11 +268,6 @@ class Trader:
         return make_bundle(self._ids, plan.decision_id, [raw], plan.target_block)
 
 
-def _with_headroom(gas_used: int) -> int:
-    """Return a gas limit; refunds are paid after the fact, so more than the used gas must be allowed."""
-    return gas_used * 5 // 4 + 50_000
-
-
 def _check_outcome(simulation: Simulation, decision: Decision) -> Refusal | None:
     """The bytecode must give exactly what our integers said."""
     if not simulation.ok:
@@ -263,5 +282,7 @@ def _check_outcome(simulation: Simulation, decision: Decision) -> Refusal | None
     return None
 
 
-def _reasons(decision: Decision) -> list[Reason]:
-    return [verdict.reason for verdict in decision.verdicts if verdict.reason is not None]
+def _refusals(decision: Decision) -> list[Refusal]:
+    return [
+        Refusal(verdict.reason, verdict.detail) for verdict in decision.verdicts if verdict.reason is not None
+    ]

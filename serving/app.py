@@ -6,9 +6,6 @@ never by deploying again: ``serve.run`` restarts every replica, the alias swaps 
 
 from __future__ import annotations
 
-import logging
-import os
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +17,8 @@ from typing import Any
 import ray
 from ray import serve
 from ray.actor import ActorHandle
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
 
@@ -28,12 +27,18 @@ from core.reasons import Reason
 from models.champion import find_champion
 from models.promotion import CHAMPION
 from models.tracking import TrackingStore
-from serving.environment import quiet_libraries
-from serving.executor import NAMESPACE, Loop, create_executor, live_loop
+from serving.executor import Loop, begin, create_executor, live_loop, ray_reason
 from serving.gateway import Gateway
 from serving.outlook import APP_NAME
+from serving.ports import listening_port
 from serving.predictor import Predictor
+from serving.ray_session import end_session, start_ray
 from serving.scorer import ScoringService
+
+ANSWER_TIMEOUT_S = 10.0
+"""How long the predictor may take to say what it serves."""
+START_TIMEOUT_S = 60.0
+"""How long the execution actor may take to begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,22 @@ class ServingApp:
         self._executor: ActorHandle[Any] | None = None
 
     def predictor_status(self) -> dict[str, Any]:
-        """Return which model version serves (see :meth:`serving.follower.ChampionFollower.status`)."""
-        status: dict[str, Any] = self._predictor.status.remote().result(timeout_s=10)
+        """Return which model version serves (see :meth:`serving.follower.ChampionFollower.status`).
+
+        Raises
+        ------
+        ServingError
+            If the predictor does not answer in time, or has ended.
+        """
+        try:
+            status: dict[str, Any] = self._predictor.status.remote().result(timeout_s=ANSWER_TIMEOUT_S)
+        except TimeoutError as error:
+            raise ServingError(
+                f"the predictor did not answer within {ANSWER_TIMEOUT_S:g} s; stop it and start again",
+                reason=Reason.BUSY,
+            ) from error
+        except (RayError, RayServeException) as error:
+            raise ServingError(f"the predictor cannot answer ({ray_reason(error)}); start again") from error
         return status
 
     def start_executor(self, config: Any, make_loop: Callable[[Any], Loop] = live_loop) -> ActorHandle[Any]:
@@ -108,12 +127,16 @@ class ServingApp:
         Raises
         ------
         ServingError
-            If there is one already.
+            If there is one already, or it does not come up.
         """
         if self._executor is not None:
             raise ServingError("an executor is running already; stop the application first")
         self._executor = create_executor(config, make_loop)
-        ray.get(self._executor.start.remote(), timeout=60)
+        try:
+            begin(self._executor, START_TIMEOUT_S)
+        except BaseException:
+            self.stop_executor()
+            raise
         return self._executor
 
     def stop_executor(self) -> None:
@@ -127,7 +150,7 @@ class ServingApp:
         if not ray.is_initialized():
             return
         self.stop_executor()
-        _end_session(owns_ray=self._owns_ray)
+        end_session(owns_ray=self._owns_ray)
 
     def __enter__(self) -> ServingApp:
         return self
@@ -145,57 +168,28 @@ def start_serving(config: ServingConfig) -> ServingApp:
     ------
     ModelError
         ``NO_CHAMPION`` if there is nothing to serve; Ray is not even started then.
+    InputError
+        If the port is taken, or the host is not of this machine; Ray is not started either.
     ServingError
         If it does not come up, or the champion cannot be loaded; ``fields`` carry the refusal.
     """
     find_champion(TrackingStore(config.home), config.model_name, config.alias)
-    port = config.port or free_port(config.host)
-    owns_ray = _start_ray(config.num_cpus)
+    port = listening_port(config.host, config.port)
+    owns_ray = not ray.is_initialized()
     try:
+        if owns_ray:
+            start_ray(config.num_cpus)
         _start_http(config, port)
         serve.run(_application(config), name=APP_NAME, route_prefix="/", logging_config=_logging())
         predictor = serve.get_deployment_handle("Predictor", app_name=APP_NAME)
         app = ServingApp(f"http://{config.host}:{port}", predictor, owns_ray=owns_ray)
         _wait_until_ready(app, config.ready_timeout_s)
     except BaseException as error:
-        _end_session(owns_ray=owns_ray)
-        if isinstance(error, RuntimeError):
-            raise ServingError(f"the serving application did not start: {error}") from error
+        end_session(owns_ray=owns_ray)
+        if isinstance(error, RuntimeError | TimeoutError | RayError | RayServeException):
+            raise ServingError(f"the serving application did not start: {ray_reason(error)}") from error
         raise
     return app
-
-
-def _end_session(*, owns_ray: bool) -> None:
-    if owns_ray:
-        # no replica holds state, so ending the session ends them all, quicker and without complaints
-        ray.shutdown()
-    else:
-        serve.shutdown()  # type: ignore[no-untyped-call]
-
-
-def free_port(host: str) -> int:
-    """Return a port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
-def _start_ray(num_cpus: int) -> bool:
-    """Start a local Ray session unless this process has one; return whether we did."""
-    if ray.is_initialized():
-        return False
-    quiet_libraries(os.environ)
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    ray.init(
-        address="local",
-        namespace=NAMESPACE,
-        num_cpus=num_cpus,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        object_store_memory=128 * 1024 * 1024,
-    )
-    return True
 
 
 def _start_http(config: ServingConfig, port: int) -> None:

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
+from ray import ObjectRef
 from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from core.errors import OmniArbError, ServingError
+from core.logs import set_up_logs
 from core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ class Loop(Protocol):
 
 
 def live_loop(config: LiveConfig) -> Loop:
-    """Return the loop that trades; the pipeline is imported where this is called, in the actor."""
+    """Return the loop that trades; called in the actor's process, where the pipeline is imported."""
+    set_up_logs()
     from pipeline.live import LiveLoop
     from pipeline.outlook import Outlook
     from serving.outlook import served_forecasts
@@ -156,6 +159,32 @@ async def ask_executor(method: str, timeout_s: float = ASK_TIMEOUT_S) -> Any:
         raise _no_executor() from error
 
 
+def begin(actor: ActorHandle[Any], timeout_s: float) -> None:
+    """Start the actor's loop, and return when it runs.
+
+    Raises
+    ------
+    ServingError
+        If the actor does not come up in time, or its process ends.
+    OmniArbError
+        Whatever the actor raised.
+    """
+    _answer(actor.start.remote(), timeout_s, f"the executor did not start within {timeout_s:g} s; run again")
+
+
+def executor_status(actor: ActorHandle[Any], timeout_s: float) -> dict[str, Any]:
+    """Return what the actor is doing (see :meth:`ExecutionActor.status`).
+
+    Raises
+    ------
+    ServingError
+        If it does not answer in time, or its process has ended.
+    """
+    late = f"the executor did not answer within {timeout_s:g} s; stop it and run again"
+    status: dict[str, Any] = _answer(actor.status.remote(), timeout_s, late)
+    return status
+
+
 def wait_for_result(actor: ActorHandle[Any], timeout_s: float) -> Any:
     """Block until the run ends and return its result.
 
@@ -166,20 +195,38 @@ def wait_for_result(actor: ActorHandle[Any], timeout_s: float) -> Any:
     OmniArbError
         Whatever ended the run.
     """
+    late = f"the executor is still running after {timeout_s:g} s; wait longer or stop it"
+    return _answer(actor.result.remote(), timeout_s, late)
+
+
+def _answer(reference: ObjectRef[Any], timeout_s: float, late: str) -> Any:
+    """Wait for an answer of the actor; everything Ray may raise becomes one line."""
     try:
-        return ray.get(actor.result.remote(), timeout=timeout_s)
+        return ray.get(reference, timeout=timeout_s)
     except GetTimeoutError as error:
-        raise ServingError(
-            f"the executor is still running after {timeout_s:g} s; wait longer or stop it",
-            reason=Reason.BUSY,
-        ) from error
+        raise ServingError(late, reason=Reason.BUSY) from error
     except RayTaskError as error:
         cause = error.cause
         if isinstance(cause, OmniArbError):
             raise cause from None
         raise ServingError(f"the executor failed: {type(cause).__name__}: {cause}") from error
     except RayError as error:
-        raise _no_executor() from error
+        raise ServingError(
+            f"the executor's process ended ({ray_reason(error)}); its journal is on disk, run again",
+            reason=Reason.NO_EXECUTOR,
+        ) from error
+
+
+def ray_reason(error: BaseException) -> str:
+    r"""Return the first sentence of an error's last line, which is where Ray says why.
+
+    Examples
+    --------
+    >>> ray_reason(RuntimeError("an actor died\n\tname: x\nIt was killed. Common causes are many."))
+    'It was killed'
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1].strip().partition(". ")[0].rstrip(".")
 
 
 def _no_executor() -> ServingError:

@@ -12,6 +12,7 @@ from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from core.errors import OmniArbError, ServingError
+from core.logs import set_up_logs
 from core.reasons import Reason
 from serving.executor import ask_executor
 from serving.rest import build_api
@@ -87,6 +88,7 @@ class Gateway:
     def __init__(
         self, predictor: DeploymentHandle[Any], scorer: DeploymentHandle[Any], timeout_s: float, version: str
     ) -> None:
+        set_up_logs()
         self._backend = HandleBackend(predictor, scorer, timeout_s)
         self._version = version
 

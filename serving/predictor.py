@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.logs import set_up_logs
 from core.reasons import Reason
 from core.seams import SystemClock
 from features.feature import FeatureRow
@@ -31,6 +32,7 @@ class Predictor:
     """
 
     def __init__(self, home: str, name: str, alias: str, poll_s: float) -> None:
+        set_up_logs()
         store = TrackingStore(Path(home))
         self._follower = ChampionFollower(
             find=lambda: find_champion(store, name, alias),

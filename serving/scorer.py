@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from core.errors import InputError, MarketError
+from core.logs import set_up_logs
 from core.seams import Clock, SystemClock
 from scoring.scorer import CpuScorer
 from serving.executor import ask_executor
@@ -18,6 +19,9 @@ HOPS_AT_MOST = 3
 
 class ScoringService:
     """Serve deployment; holds no state of its own."""
+
+    def __init__(self) -> None:
+        set_up_logs()
 
     async def latest(self) -> dict[str, Any]:
         """Return the execution actor's opportunities, best first.

@@ -16,11 +16,13 @@ contract OmniArbExecutor {
     }
 
     /// @notice Where the input of the first hop comes from.
-    /// @dev FIRST_POOL: the first hop's own pool pays out first and is paid in its callback, after the
-    /// other hops. A route with a Balancer hop needs it: the vault's loan holds the vault's lock.
+    /// @dev FIRST_POOL and LAST_POOL: the first or last hop's own pool pays out first and is paid in its
+    /// callback, after the other hops. A route with a Balancer hop needs that: the vault's loan holds the
+    /// vault's lock. If the first hop is a Balancer pool, which is paid before it pays, it needs LAST_POOL.
     enum Funding {
         BALANCER_V2_VAULT,
-        FIRST_POOL
+        FIRST_POOL,
+        LAST_POOL
     }
 
     /// @notice One swap. Its input token and amount are the output of the hop before.
@@ -42,6 +44,8 @@ contract OmniArbExecutor {
     /// @param bid Wei paid to the block's fee recipient; needs WETH as `token`.
     /// @param targetBlock The one block in which this may run.
     /// @param funding Source of `amountIn`.
+    /// @param lastAmountIn Input of the last hop, raw units; read for LAST_POOL only, whose pool must be
+    /// told before the other hops have run.
     /// @param hops Swaps in order.
     struct Route {
         address token;
@@ -50,14 +54,17 @@ contract OmniArbExecutor {
         uint256 bid;
         uint256 targetBlock;
         Funding funding;
+        uint256 lastAmountIn;
         Hop[] hops;
     }
 
-    /// @dev What a callback has to do: run `hops` from `first` on, then pay `amountIn` of `token`.
+    /// @dev What a callback has to do: run `hops` with `spend` of `tokenIn`, then pay `owed` of `token`.
+    /// A `spend` of zero means all that was received.
     struct Debt {
         address token;
-        uint256 amountIn;
-        uint256 first;
+        uint256 owed;
+        address tokenIn;
+        uint256 spend;
         Hop[] hops;
     }
 
@@ -98,13 +105,15 @@ contract OmniArbExecutor {
     error ExecutionPaused();
     error AlreadyRunning();
     error WrongBlock(uint256 current, uint256 target);
+    error EmptyRoute();
     error CycleNotClosed(address start, address end);
-    error FirstHopCannotFund();
+    error HopCannotFund(uint256 hop);
     error BidNeedsWeth(address token);
     error UnexpectedCallback(address caller);
     error CallbackMissing();
     error PartialFill(uint256 wanted, uint256 taken);
     error RouteLoses(uint256 amountOut, uint256 owed);
+    error LastHopUnpaid(uint256 amountOut, uint256 owed);
     error NotProfitable(uint256 balance, uint256 required);
     error BalanceDropped(address token, uint256 balance, uint256 required);
     error AmountTooLarge(uint256 amount);
@@ -155,6 +164,7 @@ contract OmniArbExecutor {
         if (running) revert AlreadyRunning();
         if (block.number != route.targetBlock) revert WrongBlock(block.number, route.targetBlock);
         if (route.bid != 0 && route.token != address(weth)) revert BidNeedsWeth(route.token);
+        if (route.hops.length == 0) revert EmptyRoute();
         uint256 last = route.hops.length - 1;
         if (route.hops[last].tokenOut != route.token) {
             revert CycleNotClosed(route.token, route.hops[last].tokenOut);
@@ -165,6 +175,7 @@ contract OmniArbExecutor {
         for (uint256 i = 0; i <= last; ++i) held[i] = _balance(route.hops[i].tokenOut);
 
         if (route.funding == Funding.FIRST_POOL) _fundByFirstPool(route);
+        else if (route.funding == Funding.LAST_POOL) _fundByLastPool(route);
         else _fundByVault(route);
         if (promised != bytes32(0)) revert CallbackMissing();
 
@@ -192,22 +203,38 @@ contract OmniArbExecutor {
         uint256[] memory amounts = new uint256[](1);
         tokens[0] = route.token;
         amounts[0] = route.amountIn;
-        bytes memory data = abi.encode(Debt(route.token, route.amountIn, 0, route.hops));
+        bytes memory data = abi.encode(Debt(route.token, route.amountIn, route.token, 0, route.hops));
         _promise(address(vault), data);
         vault.flashLoan(address(this), tokens, amounts, data);
     }
 
     function _fundByFirstPool(Route calldata route) private {
         Hop calldata hop = route.hops[0];
+        Debt memory debt = Debt(route.token, route.amountIn, hop.tokenOut, 0, route.hops[1:]);
+        _swapFirst(0, hop, route.token, route.amountIn, abi.encode(debt));
+    }
+
+    /// @dev The last pool is promised exactly `lastAmountIn`. What the hops before it give beyond that stays
+    /// here; if they give less, because the state moved, there is nothing to pay it with.
+    function _fundByLastPool(Route calldata route) private {
+        uint256 last = route.hops.length - 1;
+        address token = last == 0 ? route.token : route.hops[last - 1].tokenOut;
+        Debt memory debt = Debt(token, route.lastAmountIn, route.token, route.amountIn, route.hops[:last]);
+        _swapFirst(last, route.hops[last], token, route.lastAmountIn, abi.encode(debt));
+    }
+
+    /// @dev Swaps at a pool that pays out before it is paid; its callback finds what to do in `data`.
+    function _swapFirst(uint256 index, Hop calldata hop, address tokenIn, uint256 amountIn, bytes memory data)
+        private
+    {
         address pool = _address(hop.pool);
-        bytes memory data = abi.encode(Debt(route.token, route.amountIn, 1, route.hops));
         if (hop.venue == Venue.UNISWAP_V2) {
             _promise(pool, data);
-            _swapPair(pool, route.token, hop.tokenOut, hop.fee, route.amountIn, data);
+            _swapPair(pool, tokenIn, hop.tokenOut, hop.fee, amountIn, data);
         } else if (hop.venue == Venue.UNISWAP_V3) {
-            _swapPool(pool, route.token, hop.tokenOut, route.amountIn, data);
+            _swapPool(pool, tokenIn, hop.tokenOut, amountIn, data);
         } else {
-            revert FirstHopCannotFund();
+            revert HopCannotFund(index);
         }
     }
 
@@ -221,14 +248,14 @@ contract OmniArbExecutor {
         bytes calldata userData
     ) external {
         Debt memory debt = _redeem(userData);
-        _settle(debt, amounts[0], debt.amountIn + feeAmounts[0]);
+        _settle(debt, amounts[0], debt.owed + feeAmounts[0]);
     }
 
     /// @notice Called by a Uniswap V2 pair that funds the route.
     function uniswapV2Call(address sender, uint256 amount0, uint256 amount1, bytes calldata data) external {
         if (sender != address(this)) revert UnexpectedCallback(msg.sender);
         Debt memory debt = _redeem(data);
-        _settle(debt, amount0 == 0 ? amount1 : amount0, debt.amountIn);
+        _settle(debt, amount0 == 0 ? amount1 : amount0, debt.owed);
     }
 
     /// @notice Called by a Uniswap V3 pool of the route.
@@ -236,14 +263,18 @@ contract OmniArbExecutor {
         Debt memory debt = _redeem(data);
         (int256 owed, int256 received) =
             amount0Delta > 0 ? (amount0Delta, -amount1Delta) : (amount1Delta, -amount0Delta);
-        if (uint256(owed) != debt.amountIn) revert PartialFill(debt.amountIn, uint256(owed));
-        _settle(debt, uint256(received), debt.amountIn);
+        if (uint256(owed) != debt.owed) revert PartialFill(debt.owed, uint256(owed));
+        _settle(debt, uint256(received), debt.owed);
     }
 
-    /// @dev Runs what is left of the route with `received`, then pays `owed` to the caller.
+    /// @dev Runs the other hops of the route, then pays `owed` to the caller.
     function _settle(Debt memory debt, uint256 received, uint256 owed) private {
-        if (debt.hops.length != 0) {
-            uint256 amountOut = _run(debt, received);
+        if (debt.spend != 0) {
+            if (received < debt.spend) revert RouteLoses(received, debt.spend);
+            uint256 amountOut = _run(debt.hops, debt.tokenIn, debt.spend);
+            if (amountOut < owed) revert LastHopUnpaid(amountOut, owed);
+        } else if (debt.hops.length != 0) {
+            uint256 amountOut = _run(debt.hops, debt.tokenIn, received);
             if (amountOut < owed) revert RouteLoses(amountOut, owed);
         }
         _transfer(debt.token, msg.sender, owed);
@@ -266,18 +297,16 @@ contract OmniArbExecutor {
 
     // ---------------------------------------------------------------- hops
 
-    /// @dev Runs `debt.hops` from `debt.first` on and returns what the last one gave.
-    function _run(Debt memory debt, uint256 amount) private returns (uint256) {
-        Hop[] memory hops = debt.hops;
-        address token = debt.first == 0 ? debt.token : hops[debt.first - 1].tokenOut;
-        for (uint256 i = debt.first; i < hops.length; ++i) {
+    /// @dev Runs `hops` with `amount` of `token` and returns what the last one gave.
+    function _run(Hop[] memory hops, address token, uint256 amount) private returns (uint256) {
+        for (uint256 i = 0; i < hops.length; ++i) {
             Hop memory hop = hops[i];
             if (hop.venue == Venue.UNISWAP_V2) {
                 address pair = _address(hop.pool);
                 _transfer(token, pair, amount);
                 amount = _swapPair(pair, token, hop.tokenOut, hop.fee, amount, "");
             } else if (hop.venue == Venue.UNISWAP_V3) {
-                bytes memory data = abi.encode(Debt(token, amount, 0, new Hop[](0)));
+                bytes memory data = abi.encode(Debt(token, amount, token, 0, new Hop[](0)));
                 amount = _swapPool(_address(hop.pool), token, hop.tokenOut, amount, data);
             } else {
                 amount = _swapVault(hop.pool, token, hop.tokenOut, amount);

@@ -21,6 +21,9 @@ from execution.relays.commit import commit_block, fetch_header
 from execution.relays.mempool import PublicMempool
 from execution.relays.transactions import SignedTransaction
 
+_Key = tuple[bytes, Address, int]
+"""A bundle may be sent for several blocks, and somebody else may send a copy of it."""
+
 
 class Builder:
     """Builds every block of one local chain.
@@ -43,7 +46,7 @@ class Builder:
         self._rpc = rpc
         self._fee_recipient = fee_recipient
         self._block_time = block_time
-        self._bundles: dict[bytes, PendingBundle] = {}
+        self._bundles: dict[_Key, PendingBundle] = {}
         self._results: dict[int, AuctionResult] = {}
         # what is admitted is checked against a head that must not move meanwhile
         self._busy = asyncio.Lock()
@@ -87,7 +90,7 @@ class Builder:
                     return tried
             if bundle.replacement_uuid is not None:
                 self.cancel(bundle.signer, bundle.replacement_uuid)
-            self._bundles[bundle.bundle_hash] = bundle
+            self._bundles[_key(bundle)] = bundle
             return None
 
     async def add_public(self, transaction: SignedTransaction) -> Refusal | None:
@@ -110,12 +113,12 @@ class Builder:
     def cancel(self, signer: Address, replacement_uuid: str) -> bool:
         """Withdraw this signer's bundle of this name; tell whether there was one."""
         named = [
-            bundle.bundle_hash
-            for bundle in self._bundles.values()
+            key
+            for key, bundle in self._bundles.items()
             if (bundle.signer, bundle.replacement_uuid) == (signer, replacement_uuid)
         ]
-        for bundle_hash in named:
-            del self._bundles[bundle_hash]
+        for key in named:
+            del self._bundles[key]
         return bool(named)
 
     async def simulate(
@@ -168,9 +171,9 @@ class Builder:
 
     def _forget(self, mined: int, nonces: dict[Address, int]) -> None:
         self.mempool.remove_used(nonces)
-        used = {entry for entry, bundle in self._bundles.items() if self._is_over(bundle, mined, nonces)}
-        for bundle_hash in used:
-            del self._bundles[bundle_hash]
+        over = [key for key, bundle in self._bundles.items() if self._is_over(bundle, mined, nonces)]
+        for key in over:
+            del self._bundles[key]
 
     @staticmethod
     def _is_over(bundle: PendingBundle, mined: int, nonces: dict[Address, int]) -> bool:
@@ -183,6 +186,10 @@ class Builder:
             *(self._rpc.call("eth_getTransactionCount", [sender, state]) for sender in senders)
         )
         return {sender: int(answer, 16) for sender, answer in zip(senders, answers, strict=True)}
+
+
+def _key(bundle: PendingBundle) -> _Key:
+    return bundle.bundle_hash, bundle.signer, bundle.first_block
 
 
 async def _auction(assembly: BlockAssembly, bundles: Sequence[PendingBundle]) -> tuple[Entry, ...]:

@@ -18,6 +18,7 @@ from chain.signers import HEADER, FlashbotsIdentity
 from core.errors import RelayError
 from execution.bundle import to_params
 from execution.command import Bundle
+from execution.relays.wire import nests_too_deeply
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ class RelayClient:
     def _read(self, response: httpx.Response) -> Any:
         """Take the result out of an answer; relays word errors in three ways, results in two."""
         try:
-            content = response.json()
+            content = None if nests_too_deeply(response.content) else response.json()
         except ValueError:
             content = None
         if isinstance(content, dict) and content.get("error"):

@@ -17,11 +17,10 @@ from chain.blocks import Address
 from chain.signers import HEADER, verify_header
 from core.errors import InputError, OmniArbError, SecretError
 from core.reasons import Reason
+from execution.relays.wire import MAX_BRACKETS, nests_too_deeply
 
 MAX_BODY = 2_000_000
 """Bytes of a request; a bundle of the largest allowed size takes a third of it."""
-MAX_BRACKETS = 1_000
-"""Of a request. A parser's stack is as deep as brackets nest, and some libraries lift Python's own limit."""
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -107,7 +106,7 @@ class RpcServer:
         body = await _bounded_body(request)
         if body is None:
             return _error(None, INVALID_REQUEST, f"a request has at most {MAX_BODY} bytes", status=413)
-        if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
+        if nests_too_deeply(body):
             return _error(None, INVALID_REQUEST, f"a request has at most {MAX_BRACKETS} brackets", status=400)
         try:
             content = json.loads(body)

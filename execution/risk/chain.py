@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from core.reasons import Reason
-from execution.command import Verdict
+from execution.command import Settlement, Verdict
 from scoring.opportunity import Opportunity
 
 
@@ -50,13 +50,26 @@ class RiskChain:
 
     One refusal is enough to stop a trade, but all checks run: a person who looks at a refused
     trade wants to know everything that stood against it, not only what came first.
+
+    Parameters
+    ----------
+    checks
+        All of them.
+    observers
+        Told of every settlement; checks that learn from what became of earlier trades.
     """
 
     checks: Sequence[RiskCheck]
+    observers: Sequence[Callable[[Settlement], None]] = ()
 
     def run(self, candidate: Candidate) -> tuple[Verdict, ...]:
         """Return every check's verdict, in order."""
         return tuple(check.check(candidate) for check in self.checks)
+
+    def observe(self, settlement: Settlement) -> None:
+        """Tell the checks what became of a bundle; call it for every settlement, also a revised one."""
+        for observer in self.observers:
+            observer(settlement)
 
 
 def passed(name: str, detail: str) -> Verdict:

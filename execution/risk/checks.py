@@ -1,4 +1,4 @@
-"""The four checks: does it pay, does it still pay if the market moves, is the state the newest, may we."""
+"""The checks of one candidate: does it pay, also if the market moves, is the state the newest, may we."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 from core.errors import ConfigError
 from core.reasons import Reason
+from core.settings import RiskSettings
 from execution.command import Verdict
+from execution.risk.breakers import RevertBreaker
 from execution.risk.chain import Candidate, RiskChain, passed, refused
 
 _PPM = 1_000_000
@@ -28,17 +30,31 @@ class RiskLimits:
         How many blocks the state of an opportunity may be behind the head.
     kill_switch_file
         While this file exists nothing is sent.
+    max_reverts_in_a_row
+        Bundles reverted on chain, none landed between them, that stop trading.
 
     Raises
     ------
     ConfigError
-        If a number is negative, or the slippage exceeds one million.
+        If a number is negative, the slippage exceeds one million, or not one revert is allowed.
     """
 
     min_profit_wei: int
     max_slippage_ppm: int
     max_state_age_blocks: int
     kill_switch_file: Path
+    max_reverts_in_a_row: int = 3
+
+    @classmethod
+    def from_settings(cls, risk: RiskSettings) -> RiskLimits:
+        """Return the limits that a configuration sets."""
+        return cls(
+            min_profit_wei=risk.min_profit_wei,
+            max_slippage_ppm=risk.max_slippage_ppm,
+            max_state_age_blocks=risk.max_state_age_blocks,
+            kill_switch_file=risk.kill_switch_file,
+            max_reverts_in_a_row=risk.max_reverts_in_a_row,
+        )
 
     def __post_init__(self) -> None:
         problems = [
@@ -48,6 +64,8 @@ class RiskLimits:
         ]
         if self.max_slippage_ppm > _PPM:
             problems.append(f"risk.max_slippage_ppm must not exceed {_PPM}")
+        if self.max_reverts_in_a_row < 1:
+            problems.append("risk.max_reverts_in_a_row must be one at least")
         if problems:
             raise ConfigError("; ".join(problems), problems=problems)
 
@@ -156,6 +174,9 @@ class KillSwitchCheck:
 def standard_chain(limits: RiskLimits, kill_switch: KillSwitchCheck | None = None) -> RiskChain:
     """Return the checks that every trade has to pass.
 
+    Whoever trades tells the chain's ``observe`` of every settlement: bundles that revert in a row
+    stop it.
+
     Parameters
     ----------
     limits
@@ -163,11 +184,14 @@ def standard_chain(limits: RiskLimits, kill_switch: KillSwitchCheck | None = Non
     kill_switch
         A switch that someone holds; a new one on the limits' file by default.
     """
+    breaker = RevertBreaker(limits.max_reverts_in_a_row)
     return RiskChain(
-        (
+        checks=(
             NetProfitCheck(limits.min_profit_wei),
             SlippageCheck(limits.max_slippage_ppm),
             FreshnessCheck(limits.max_state_age_blocks),
+            breaker,
             kill_switch or KillSwitchCheck(limits.kill_switch_file),
-        )
+        ),
+        observers=(breaker.observe,),
     )

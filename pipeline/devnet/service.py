@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Self
 
 import httpx
@@ -129,42 +129,15 @@ class DevnetService:
             await stack.enter_async_context(server.running())
             await provider.call("evm_setBlockGasLimit", [hex(BLOCK_GAS)])
             start_block = (await builder.build()).block_number
-            identities = [_identity(world, name) for name, _ in COMPETITORS]
-            description = DevnetDescription(
-                http_url=anvil.http_url,
-                ws_url=anvil.ws_url,
-                relay_url=server.url,
-                chain_id=CHAIN_ID,
-                block_time=BLOCK_TIME,
-                start_block=start_block,
-                fee_recipient=recipient,
-                executor=executors[0],
-                wrapped_native=world.weth,
-                vault=world.vault,
-                competitors=tuple(identity.address for identity in identities),
-                tokens=tuple(Token(t.address, t.symbol, t.decimals) for t in world.tokens.values()),
-                specs=tuple(PoolSpec(**asdict(pool)) for pool in world.pools),
-            )
+            description = _describe(anvil, server.url, world, executors[0], start_block)
             tokens = {token.address: token for token in description.tokens}
             market = await SharedMarket.load(provider, description.specs, tokens, clock)
             randomness = Randomness(seed)
             flow = OrderFlow(world, market, builder, provider, randomness, CHAIN_ID)
+            table = _Table(world, market, provider, http, server.url, randomness)
             competitors = [
-                Competitor(
-                    name,
-                    wallet=Wallet.from_key(world.accounts[name].key),
-                    executor=executor,
-                    strength=strength,
-                    market=market,
-                    wrapped_native=world.weth,
-                    relay=RelayClient(server.url, identity, http, "local"),
-                    provider=provider,
-                    randomness=randomness,
-                    chain_id=CHAIN_ID,
-                )
-                for (name, strength), executor, identity in zip(
-                    COMPETITORS, executors[1:], identities, strict=True
-                )
+                table.seat(name, strength, executor)
+                for (name, strength), executor in zip(COMPETITORS, executors[1:], strict=True)
             ]
             for competitor in competitors:
                 lockstep.join(competitor)
@@ -223,6 +196,53 @@ def _build(url: str, seed: int, owner: Address, operator: Address) -> tuple[Worl
             for deployer, first, second in holders
         ]
         return world, executors
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What all competitors share."""
+
+    world: World
+    market: SharedMarket
+    provider: Provider
+    http: httpx.AsyncClient
+    relay_url: str
+    randomness: Randomness
+
+    def seat(self, name: str, strength: Strength, executor: Address) -> Competitor:
+        """Return a competitor with an account, an identity and an executor of its own."""
+        return Competitor(
+            name,
+            wallet=Wallet.from_key(self.world.accounts[name].key),
+            executor=executor,
+            strength=strength,
+            market=self.market,
+            wrapped_native=self.world.weth,
+            relay=RelayClient(self.relay_url, _identity(self.world, name), self.http, "local"),
+            provider=self.provider,
+            randomness=self.randomness,
+            chain_id=CHAIN_ID,
+        )
+
+
+def _describe(
+    anvil: Anvil, relay_url: str, world: World, executor: Address, start_block: int
+) -> DevnetDescription:
+    return DevnetDescription(
+        http_url=anvil.http_url,
+        ws_url=anvil.ws_url,
+        relay_url=relay_url,
+        chain_id=CHAIN_ID,
+        block_time=BLOCK_TIME,
+        start_block=start_block,
+        fee_recipient=world.accounts["builder"].address,
+        executor=executor,
+        wrapped_native=world.weth,
+        vault=world.vault,
+        competitors=tuple(_identity(world, name).address for name, _ in COMPETITORS),
+        tokens=tuple(Token(t.address, t.symbol, t.decimals) for t in world.tokens.values()),
+        specs=tuple(PoolSpec(**asdict(pool)) for pool in world.pools),
+    )
 
 
 def _identity(world: World, name: str) -> FlashbotsIdentity:

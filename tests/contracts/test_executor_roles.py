@@ -3,20 +3,17 @@
 from typing import Any
 
 import pytest
-from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from chain.devnet.artifacts import load_artifact
 from chain.devnet.calldata import encode_arguments, encode_call
 from core.errors import DevnetError
 from execution.encode import HOP_TYPE
+from tests.contracts.hostile import FAKE, debt, execute, word
 from tests.executor_stage import Stage
 
 ETHER = 10**18
-FEE_RECIPIENT = "0x" + "00" * 20  # block.coinbase of the chain in this process
 ROUTE = ("uniswap_v3/USDC/500", "uniswap_v2/USDC")
-FAKE = "0x" + "fa" * 20
-FAKE_2 = "0x" + "fb" * 20
 
 REFUSES_A_STRANGER = {
     "execute": "NotOperator",
@@ -54,39 +51,6 @@ def any_call(stage: Stage, name: str) -> bytes:
     if name == "uniswapV2Call":
         values[0] = stage.executor
     return encode_call(f"{name}({','.join(types)})", *values)
-
-
-def puppet(*calls: tuple[str, bytes], returns: bytes = b"") -> bytes:
-    """Code of a contract that, however it is called, makes these calls and returns these bytes."""
-    size = 43 * len(calls) + 13
-    blobs, body = b"", b""
-    push = lambda value: b"\x61" + value.to_bytes(2, "big")  # noqa: E731
-    for target, data in calls:
-        body += push(len(data)) + push(size + 8 + len(blobs)) + b"\x5f\x39"  # copy the calldata to memory
-        body += b"\x5f\x5f" + push(len(data)) + b"\x5f\x5f\x73" + bytes.fromhex(target[2:]) + b"\x5a\xf1"
-        body += b"\x15" + push(size) + b"\x57"  # if it failed, fail with its reason
-        blobs += data
-    body += push(len(returns)) + push(size + 8 + len(blobs)) + b"\x5f\x39" + push(len(returns)) + b"\x5f\xf3"
-    return body + b"\x5b\x3d\x5f\x5f\x3e\x3d\x5f\xfd" + blobs + returns
-
-
-def debt(token: str, amount: int, first: int, hops: list[tuple[int, bytes, str, int]]) -> bytes:
-    return encode([f"(address,uint256,uint256,{HOP_TYPE}[])"], [(token, amount, first, hops)])
-
-
-def word(address: str) -> bytes:
-    return bytes(12) + bytes.fromhex(address[2:])
-
-
-def execute(stage: Stage, amount_in: int, *hops: tuple[int, bytes, str, int], bid: int = 0) -> bytes:
-    """Encode a route over contracts that are no pools of the world, funded by the first of them."""
-    route = (stage.weth, amount_in, 0, bid, stage.number + 1, 1, list(hops))
-    signature = f"execute((address,uint256,uint256,uint256,uint256,uint8,{HOP_TYPE}[]))"
-    return encode_call(signature, route)
-
-
-def callback_v3(amount0: int, amount1: int, data: bytes) -> bytes:
-    return encode_call("uniswapV3SwapCallback(int256,int256,bytes)", amount0, amount1, data)
 
 
 def test_every_entry_is_in_the_table() -> None:
@@ -222,94 +186,13 @@ def test_a_route_must_come_back_to_its_start(stage: Stage) -> None:
     assert stage.reason(stage.operator, data) == f"CycleNotClosed(start={stage.weth}, end={usdc})"
 
 
+def test_a_route_needs_a_hop(stage: Stage) -> None:
+    assert stage.reason(stage.operator, execute(stage, 1)) == "EmptyRoute()"
+
+
 def test_a_pool_of_the_vault_cannot_fund_a_route(stage: Stage) -> None:
     data = execute(stage, 1, (2, word(FAKE), stage.weth, 0))
     assert stage.reason(stage.operator, data) == "FirstHopCannotFund()"
-
-
-def test_a_promised_pool_cannot_change_the_debt(stage: Stage) -> None:
-    stage.give("WETH", 5 * ETHER)
-    forged = callback_v3(5 * ETHER, -1, debt(stage.weth, 5 * ETHER, 0, []))
-    stage.backend.set_code(FAKE, puppet((stage.executor, forged)))
-    data = execute(stage, 1, (1, word(FAKE), stage.weth, 0))
-    assert stage.reason(stage.operator, data) == f"UnexpectedCallback(caller={FAKE})"
-
-
-def test_a_promised_pool_cannot_ask_for_more(stage: Stage) -> None:
-    stage.give("WETH", 5 * ETHER)
-    hop = (1, word(FAKE), stage.weth, 0)
-    greedy = callback_v3(5 * ETHER, -6 * ETHER, debt(stage.weth, 1, 1, [hop]))
-    stage.backend.set_code(FAKE, puppet((stage.executor, greedy)))
-    reason = stage.reason(stage.operator, execute(stage, 1, hop))
-    assert reason == f"PartialFill(wanted=1, taken={5 * ETHER})"
-
-
-def test_a_promised_pool_is_paid_once(stage: Stage) -> None:
-    stage.give("WETH", 5 * ETHER)
-    hop = (1, word(FAKE), stage.weth, 0)
-    callback = callback_v3(ETHER, -2 * ETHER, debt(stage.weth, ETHER, 1, [hop]))
-    stage.backend.set_code(FAKE, puppet((stage.executor, callback), (stage.executor, callback)))
-    assert stage.reason(stage.operator, execute(stage, ETHER, hop)) == f"UnexpectedCallback(caller={FAKE})"
-
-
-def test_another_contract_cannot_use_the_promise(stage: Stage) -> None:
-    stage.give("WETH", 5 * ETHER)
-    hop = (1, word(FAKE), stage.weth, 0)
-    callback = callback_v3(ETHER, -2 * ETHER, debt(stage.weth, ETHER, 1, [hop]))
-    stage.backend.set_code(FAKE_2, puppet((stage.executor, callback)))
-    stage.backend.set_code(FAKE, puppet((FAKE_2, b"")))
-    assert stage.reason(stage.operator, execute(stage, ETHER, hop)) == f"UnexpectedCallback(caller={FAKE_2})"
-
-
-def test_a_pool_that_never_calls_back_fails_the_route(stage: Stage) -> None:
-    stage.backend.set_code(FAKE, puppet(returns=bytes(64)))
-    data = execute(stage, 1, (1, word(FAKE), stage.weth, 0))
-    assert stage.reason(stage.operator, data) == "CallbackMissing()"
-
-
-def test_the_fee_recipient_cannot_come_back_in(stage: Stage) -> None:
-    stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
-    assert stage.send(stage.owner, encode_call("setOperator(address,bool)", FEE_RECIPIENT, True)).ok
-    for call in (
-        stage.calldata(*ROUTE, target_block=stage.number + 1),
-        callback_v3(1, -1, debt(stage.weth, 1, 0, [])),
-    ):
-        stage.backend.set_code(FEE_RECIPIENT, puppet((stage.executor, call)))
-        again = stage.calldata(*ROUTE, bid=1)
-        assert stage.reason(stage.operator, again) == f"EtherTransferFailed(to={FEE_RECIPIENT})"
-    stage.backend.set_code(FEE_RECIPIENT, puppet())
-    assert stage.send(stage.operator, stage.calldata(*ROUTE, bid=1)).ok
-
-
-def test_one_transaction_may_hold_two_routes(stage: Stage) -> None:
-    stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)
-    assert stage.send(stage.owner, encode_call("setOperator(address,bool)", FAKE, True)).ok
-    route = stage.calldata(*ROUTE)
-    stage.backend.set_code(FAKE, puppet((stage.executor, route), (stage.executor, route)))
-    with stage.undone():
-        assert stage.send(stage.operator, route).ok
-        once = stage.held()
-    assert stage.send(stage.stranger, b"", to=FAKE).ok
-    assert once < stage.held() < 2 * once
-
-
-def test_a_stolen_operator_key_cannot_take_what_is_held(stage: Stage) -> None:
-    """Two pools of the thief: the first claims to have paid tokens, the second asks to be paid them."""
-    usdc, loot = stage.world.tokens["USDC"].address, 9 * 10**6
-    stage.give("USDC", loot)
-    stage.give("WETH", ETHER)
-    stage.give("WETH", ETHER, FAKE_2)
-    hops = [(1, word(FAKE), usdc, 0), (1, word(FAKE_2), stage.weth, 0)]
-    claim = callback_v3(1, -loot, debt(stage.weth, 1, 1, hops))
-    ask = callback_v3(loot, -1, debt(usdc, loot, 0, []))
-    # weth > usdc, so the first pool answers (usdc out, weth in), the second (usdc in, weth out)
-    first = encode(["int256", "int256"], [-loot, 1])
-    second = encode(["int256", "int256"], [loot, -2])
-    keep_balance = (stage.weth, encode_call("transfer(address,uint256)", stage.executor, 2))
-    stage.backend.set_code(FAKE, puppet((stage.executor, claim), returns=first))
-    stage.backend.set_code(FAKE_2, puppet((stage.executor, ask), keep_balance, returns=second))
-    data = execute(stage, 1, *hops)
-    assert stage.reason(stage.operator, data) == f"BalanceDropped(token={usdc}, balance=0, required={loot})"
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from core.config_loader import ROOT, load_settings
 from core.errors import ConfigError
+from core.settings import Settings
 
 
 def problems_of(name: str | Path, environ: dict[str, str]) -> dict[str, dict[str, str]]:
@@ -34,6 +35,13 @@ def written(folder: Path, change: dict[str, Any]) -> Path:
 
 
 @pytest.mark.parametrize("name", ["replay", "development", "production"])
+def test_the_shipped_files_have_every_section(name: str) -> None:
+    document = json.loads((ROOT / "configs" / f"{name}.json").read_text())
+    assert document.keys() == Settings.model_fields.keys()
+    assert all(document.values())
+
+
+@pytest.mark.parametrize("name", ["replay", "development", "production"])
 def test_the_shipped_files_load_and_are_frozen(name: str) -> None:
     settings = load_settings(name, {})
     assert settings.mode == name
@@ -50,7 +58,7 @@ def test_the_environment_overrides_the_file() -> None:
             "OMNIARB_RISK__MIN_PROFIT_WEI": "7",
             "OMNIARB_FLASHBOTS__RELAY_URLS": '["http://a", "http://b"]',
             "OMNIARB_WEB3__WALLET__KEY_ENV": "MY_KEY",
-            "OMNIARB_SEED": "99",
+            "OMNIARB_SERVING__PORT": "99",
             "OMNIARB_DATA": "/history",
             "OMNIARB_WALLET_KEY": "0x" + "11" * 32,
             "UNRELATED__THING": "x",
@@ -60,36 +68,36 @@ def test_the_environment_overrides_the_file() -> None:
     assert settings.risk.max_slippage_ppm == 1000
     assert settings.flashbots.relay_urls == ("http://a", "http://b")
     assert settings.web3.wallet.source().key_env == "MY_KEY"
-    assert (settings.seed, settings.storage.data_root) == (99, Path("/history"))
+    assert (settings.serving.port, settings.storage.data_root) == (99, Path("/history"))
 
 
 def test_the_process_environment_is_not_read_behind_the_callers_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMNIARB_RISK__MIN_PROFIT_WEI", "7")
     monkeypatch.setenv("RISK", '{"min_profit_wei": 7}')
-    monkeypatch.setenv("SEED", "8")
+    monkeypatch.setenv("MODE", "development")
     settings = load_settings("replay", {})
     assert settings.risk.min_profit_wei == 100_000_000_000_000
-    assert settings.seed == 7
+    assert settings.mode == "replay"
 
 
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
-    path = written(tmp_path, {"riks": {}, "serving": {"port": 99_999, "host": ""}, "seed": 1.5})
+    path = written(tmp_path, {"riks": {}, "serving": {"port": 99_999, "host": ""}, "mode": 1.5})
     problems = problems_of(
         path,
         {
             "OMNIARB_RISK__MIN_PROFIT": "5",
             "OMNIARB_RISK__MAX_SLIPPAGE_PPM": "many",
             "OMNIARB_WEB3__HTTP_URL": "ftp://node",
-            "OMNIARB_MODLES__TARGET": "x",
+            "OMNIARB_MODLES__ALIAS": "x",
         },
     )
     assert problems.keys() == {
-        "riks", "modles", "seed", "serving.port", "serving.host",
+        "riks", "modles", "mode", "serving.port", "serving.host",
         "risk.min_profit", "risk.max_slippage_ppm", "web3.http_url",
     }  # fmt: skip
     assert "'min_profit_wei'" in problems["risk.min_profit"]["expected"]
     assert "'risk'" in problems["riks"]["expected"]
-    assert "OMNIARB_MODLES__TARGET" in problems["modles"]["found"]
+    assert "OMNIARB_MODLES__ALIAS" in problems["modles"]["found"]
     assert problems["risk.max_slippage_ppm"]["found"] == "'many' (from OMNIARB_RISK__MAX_SLIPPAGE_PPM)"
     assert problems["serving.port"]["expected"] == "less than or equal to 65535"
     assert "http://" in problems["web3.http_url"]["expected"]
@@ -173,7 +181,7 @@ def test_an_unknown_name_suggests_the_known_ones() -> None:
         (b"{", "line 1, column 2"),
         (b"[]", "must hold one JSON object, not list"),
         (b"\xff\xfe", "not UTF-8"),
-        (b'{"seed": 1, "seed": 2}', "the key twice"),
+        (b'{"mode": "replay", "mode": "production"}', "the key twice"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_where(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -189,7 +197,7 @@ json_values = st.recursive(
     max_leaves=8,
 )
 sections = st.sampled_from(
-    ["web3", "flashbots", "tokens", "risk", "models", "serving", "storage", "seed", "_env_file"]
+    ["web3", "flashbots", "tokens", "risk", "models", "serving", "storage", "mode", "_env_file"]
 )
 
 

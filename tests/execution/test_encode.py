@@ -8,7 +8,7 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.abi import function_abi_to_4byte_selector
 from eth_utils.crypto import keccak
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import InputError
@@ -164,6 +164,19 @@ def test_revert_data_becomes_a_reason(data: bytes, reason: str) -> None:
     assert decode_revert(data, ABI) == reason
 
 
-@given(st.binary(max_size=200))
-def test_no_revert_data_breaks_the_decoder(data: bytes) -> None:
-    assert decode_revert(data, ABI)
+KNOWN_ERRORS = [keccak(text=text)[:4] for text in ("Error(string)", "Panic(uint256)")] + [
+    function_abi_to_4byte_selector({**entry, "type": "function"}) for entry in ABI if entry["type"] == "error"
+]
+# small words are plausible offsets and lengths; large ones are more than any computer can count to
+words = st.one_of(st.integers(0, 128), uint256).map(lambda value: value.to_bytes(32, "big"))
+
+
+@given(
+    selector=st.sampled_from(KNOWN_ERRORS) | st.binary(max_size=4),
+    body=st.lists(words, max_size=5).map(b"".join),
+    rest=st.binary(max_size=40),
+)
+@example(KNOWN_ERRORS[0], (32).to_bytes(32, "big") + b"\xff" * 32, b"")  # a text longer than memory
+@example(KNOWN_ERRORS[0], b"\xff" * 64, b"")
+def test_no_revert_data_breaks_the_decoder(selector: bytes, body: bytes, rest: bytes) -> None:
+    assert decode_revert(selector + body + rest, ABI)

@@ -1,11 +1,9 @@
-"""The journal: what is in it after a crash, and that nothing is sent twice."""
+"""The journal: what goes in comes out, nothing is sent twice, nothing is settled twice."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -135,6 +133,60 @@ def test_nothing_is_settled_twice_and_nothing_changes_by_trying(opened, case):
     assert journal.decisions() == (case.decision(),)
 
 
+def recorded(journal: Journal, case, numbers) -> None:
+    """Settle one bundle a block: the first in block 101."""
+    for number in numbers:
+        journal.record_decision(case.decision(number))
+        journal.claim(case.bundle(number))
+        journal.record_settlement(settlement(number, block_number=100 + number))
+
+
+def test_a_reorganisation_takes_back_what_was_settled_from_its_height_on(opened, case):
+    journal = opened()
+    recorded(journal, case, (1, 2, 3))
+    assert journal.reopen(102) == (case.bundle(2), case.bundle(3))
+    again = opened()
+    assert again.unsettled() == (case.bundle(2), case.bundle(3))
+    assert again.settlements() == (settlement(1, block_number=101),)
+    assert again.reopen(102) == ()  # nothing of those blocks stands any more
+    outbid = settlement(3, block_number=103, verdict=Reason.OUTBID, profit=0)
+    again.record_settlement(outbid)
+    assert opened().unsettled() == (case.bundle(2),)
+    assert opened().settlements() == (settlement(1, block_number=101), outbid)
+
+
+def test_a_settlement_that_was_taken_back_is_not_lost(opened, case):
+    journal = opened()
+    recorded(journal, case, (1,))
+    landed = settlement(1, block_number=101)
+    assert journal.superseded() == ()
+    journal.reopen(101)
+    outbid = replace(landed, verdict=Reason.OUTBID, profit=0)
+    journal.record_settlement(outbid)
+    journal.reopen(50)
+    journal.record_settlement(landed)
+    assert opened().superseded() == (landed, outbid)
+    assert opened().settlements() == (landed,)
+
+
+def test_a_reopened_bundle_may_not_leave_again(opened, case):
+    journal = opened()
+    recorded(journal, case, (1,))
+    journal.record_decision(case.decision(2))
+    journal.reopen(101)
+    with pytest.raises(ExecutionError, match="sent already"):
+        journal.claim(case.bundle(2, raw=case.bundle(1).raw_transactions[0]))
+
+
+def test_nothing_is_settled_twice_after_it_was_reopened(opened, case):
+    journal = opened()
+    recorded(journal, case, (1,))
+    journal.reopen(101)
+    journal.record_settlement(settlement(1, block_number=101))
+    with pytest.raises(ExecutionError, match="already"):
+        opened().record_settlement(settlement(1, block_number=102))
+
+
 def test_ids_go_on_counting_after_a_restart(opened, case):
     journal = opened()
     assert journal.id_counts() == {"decision": 0, "bundle": 0}
@@ -146,17 +198,17 @@ def test_ids_go_on_counting_after_a_restart(opened, case):
     assert ids.next("bundle") == "bundle-000004"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
-@given(
-    steps=st.lists(
-        st.sampled_from(["decide", "claim", "claim again", "settle", "restart"]), min_size=1, max_size=25
-    )
-)
+EVENTS = ["decide", "claim", "claim again", "settle", "settle again", "reorganise", "restart"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@given(steps=st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 3)), min_size=1, max_size=30))
 def test_in_any_order_of_events_sent_means_settled_or_listed(tmp_path_factory, case, steps):
+    """One settlement of a bundle stands at most, and every one that ever did is on record."""
     engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('journal')}/j.db")
     journal = Journal(engine, ManualClock())
-    decided, sent, settled = 0, [], set()
-    for step in steps:
+    decided, sent, stands, taken_back, block = 0, [], {}, [], 100
+    for step, depth in steps:
         if step == "decide":
             decided += 1
             journal.record_decision(case.decision(decided))
@@ -166,74 +218,25 @@ def test_in_any_order_of_events_sent_means_settled_or_listed(tmp_path_factory, c
         elif step == "claim again" and sent:
             with pytest.raises(ExecutionError):
                 journal.claim(case.bundle(sent[-1]))
-        elif step == "settle" and len(settled) < len(sent):
-            number = next(n for n in sent if n not in settled)
-            journal.record_settlement(settlement(number))
-            settled.add(number)
+        elif step == "settle" and len(stands) < len(sent):
+            block += 1
+            number = next(n for n in sent if n not in stands)
+            stands[number] = settlement(number, block_number=block)
+            journal.record_settlement(stands[number])
+        elif step == "settle again" and stands:
+            with pytest.raises(ExecutionError):
+                journal.record_settlement(settlement(next(iter(stands))))
+        elif step == "reorganise":
+            block -= depth
+            orphaned = sorted(n for n in stands if stands[n].block_number > block)
+            assert journal.reopen(block + 1) == tuple(case.bundle(n) for n in orphaned)
+            taken_back += [stands.pop(n) for n in orphaned]
         elif step == "restart":
             journal = Journal(engine, ManualClock())
-        listed = {bundle.bundle_id for bundle in journal.unsettled()}
-        assert listed == {f"bundle-{n:06d}" for n in sent if n not in settled}
+        assert journal.unsettled() == tuple(case.bundle(n) for n in sent if n not in stands)
+        assert set(journal.settlements()) == set(stands.values())
+        assert Counter(journal.superseded()) == Counter(taken_back)
     engine.dispose()
-
-
-CRASHING = """
-import os, sys
-from core.database import open_database
-from core.seams import Ids, ManualClock
-from execution.bundle import make_bundle
-from execution.command import Decision, Settlement
-from execution.journal import Journal
-from core.reasons import Reason
-from scoring.opportunity import Certificate, Opportunity
-
-url, outbox, crash_after = sys.argv[1], sys.argv[2], int(sys.argv[3])
-line = 0
-
-def maybe_crash():
-    global line
-    line += 1
-    if line == crash_after:
-        os._exit(1)
-
-journal = Journal(open_database(url), ManualClock())
-maybe_crash()
-ids = Ids(journal.id_counts())
-opportunity = Opportunity("c", "a", (), 1, 2, 1, Certificate(1, 0, 99), 99, 0)
-decision = Decision(ids.next("decision"), opportunity, 100, 1, 1, 1, 0.5, 0.5, ())
-journal.record_decision(decision)
-maybe_crash()
-bundle = make_bundle(ids, decision.decision_id, [b"signed"], 100)
-journal.claim(bundle)
-maybe_crash()
-with open(outbox, "a") as sent:
-    sent.write(bundle.bundle_hash.hex() + chr(10))
-maybe_crash()
-settled = Settlement(bundle.bundle_id, decision.decision_id, Reason.LANDED, "", 100, 1, 1, 1, 1, 1)
-journal.record_settlement(settled)
-maybe_crash()
-"""
-
-
-def test_a_crash_at_any_line_loses_no_record_and_sends_nothing_twice(tmp_path):
-    root = Path(__file__).parents[2]
-    for crash_after in range(1, 6):
-        url = f"sqlite:///{tmp_path}/{crash_after}.db"
-        outbox = tmp_path / f"{crash_after}.sent"
-        outbox.touch()
-        for attempt in (crash_after, 99):  # crash once, then run to the end if the journal lets it
-            subprocess.run(
-                [sys.executable, "-c", CRASHING, url, str(outbox), str(attempt)],
-                cwd=root, capture_output=True, check=False, timeout=60,
-            )  # fmt: skip
-        sent = outbox.read_text().split()
-        engine = open_database(url)
-        journal = Journal(engine, ManualClock())
-        recorded = len(journal.unsettled()) + len(journal.settlements())
-        engine.dispose()
-        settled_before_crash = crash_after == 5
-        assert len(sent) <= (2 if settled_before_crash else 1)
-        assert recorded >= len(sent)
 
 
 def test_a_database_that_fails_gives_an_error_that_says_what_to_check(tmp_path):

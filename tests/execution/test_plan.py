@@ -10,12 +10,13 @@ from eth_abi import decode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chain.networks import load_network
 from core.errors import ExecutionError
 from core.reasons import Reason
 from core.seams import Ids
 from execution.command import Funding, Verdict
 from execution.encode import ROUTE_TYPE
-from execution.plan import MAX_TRANSACTION_GAS, GasTable, decide, make_plan, shape_of
+from execution.plan import MAX_TRANSACTION_GAS, GasTable, decide, gas_limit_for, make_plan, shape_of
 from execution.risk.checks import RiskLimits, standard_chain
 
 
@@ -71,7 +72,7 @@ def test_a_decision_keeps_every_verdict_and_takes_the_next_id(case):
     assert first.approved
     assert not second.approved
     assert [verdict.reason for verdict in second.verdicts if verdict.reason] == [Reason.STATE_STALE]
-    assert len(second.verdicts) == 4
+    assert len(second.verdicts) == len(RISK.checks)
 
 
 @pytest.mark.parametrize("answer", [(-1, 0.5), (0, -0.1), (0, 1.1), (0, float("nan"))])
@@ -108,6 +109,20 @@ def test_what_the_contract_must_keep_covers_gas_whenever_the_checks_passed(case,
 def test_the_gas_limit_never_exceeds_what_a_transaction_may_have(case):
     decision = decided(case, gas_estimate=16_000_000, base_fee=1)
     assert planned(case, decision).gas_limit == MAX_TRANSACTION_GAS
+
+
+@given(before_refund=st.integers(21_000, MAX_TRANSACTION_GAS), refunded=st.floats(0, 1))
+def test_a_gas_limit_allows_for_the_largest_refund_and_never_exceeds_the_cap(before_refund, refunded):
+    gas_used = before_refund - int(before_refund // 5 * refunded)
+    assert before_refund <= gas_limit_for(gas_used) <= MAX_TRANSACTION_GAS
+
+
+def test_no_estimate_exceeds_what_a_transaction_may_have():
+    assert GasTable().estimate((Funding.FIRST_POOL, ("uniswap_v3",) * 1_000)) == MAX_TRANSACTION_GAS
+
+
+def test_the_cap_is_that_of_the_chain():
+    assert load_network("ethereum").transaction_gas_cap.gas == MAX_TRANSACTION_GAS
 
 
 def test_a_refused_decision_gets_no_plan(case):

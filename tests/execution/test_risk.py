@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from core.errors import ConfigError
 from core.reasons import Reason
+from core.settings import RiskSettings
 from execution.command import Settlement
-from execution.risk.breakers import RevertBreaker
-from execution.risk.chain import Candidate
+from execution.risk.chain import Candidate, RiskChain
 from execution.risk.checks import (
     FreshnessCheck,
     KillSwitchCheck,
@@ -111,12 +111,12 @@ def test_a_switch_that_cannot_be_looked_up_counts_as_pulled(tmp_path):
 def test_every_check_is_asked_and_reported_in_order(tmp_path):
     (tmp_path / "STOP").touch()
     verdicts = standard_chain(limits(tmp_path)).run(candidate(gross=1, gas=5, state=90))
-    assert [verdict.check for verdict in verdicts] == ["net_profit", "slippage", "freshness", "kill_switch"]
-    assert [verdict.reason for verdict in verdicts] == [
-        Reason.PROFIT_BELOW_COST,
-        Reason.SLIPPAGE_TOO_LARGE,
-        Reason.STATE_STALE,
-        Reason.KILL_SWITCH,
+    assert [(verdict.check, verdict.reason) for verdict in verdicts] == [
+        ("net_profit", Reason.PROFIT_BELOW_COST),
+        ("slippage", Reason.SLIPPAGE_TOO_LARGE),
+        ("freshness", Reason.STATE_STALE),
+        ("revert_breaker", None),
+        ("kill_switch", Reason.KILL_SWITCH),
     ]
 
 
@@ -133,24 +133,47 @@ def test_a_switch_that_someone_holds_is_used(tmp_path):
 
 def test_limits_that_make_no_sense_are_all_named(tmp_path):
     with pytest.raises(ConfigError) as caught:
-        limits(tmp_path, min_profit_wei=-1, max_slippage_ppm=2_000_000)
-    assert len(caught.value.fields["problems"]) == 2
+        limits(tmp_path, min_profit_wei=-1, max_slippage_ppm=2_000_000, max_reverts_in_a_row=0)
+    assert len(caught.value.fields["problems"]) == 3
 
 
-def settled(verdict: Reason) -> Settlement:
-    return Settlement("b", "d", verdict, "", 1, 0, 0, 0, 0, None)
+def test_limits_are_those_of_the_configuration(tmp_path):
+    numbers = {
+        "min_profit_wei": 1, "max_slippage_ppm": 2, "max_state_age_blocks": 3,
+        "kill_switch_file": tmp_path / "STOP", "max_reverts_in_a_row": 5,
+    }  # fmt: skip
+    assert set(RiskSettings.model_fields) == set(numbers)
+    assert RiskLimits.from_settings(RiskSettings(**numbers)) == RiskLimits(**numbers)
 
 
-def test_reverts_in_a_row_open_the_breaker_until_someone_resets_it():
-    breaker = RevertBreaker(2)
-    for verdict in (Reason.REVERTED, Reason.LANDED, Reason.REVERTED, Reason.OUTBID):
-        breaker.observe(settled(verdict))
-    assert breaker.check(candidate()).ok
-    breaker.observe(settled(Reason.REVERTED))
-    assert breaker.check(candidate()).reason is Reason.PAUSED
-    breaker.observe(settled(Reason.LANDED))
-    assert not breaker.check(candidate()).ok
-    breaker.reset()
-    assert breaker.check(candidate()).ok
-    with pytest.raises(ConfigError):
-        RevertBreaker(0)
+def settled(verdict: Reason, bundle: int = 1) -> Settlement:
+    return Settlement(f"bundle-{bundle}", "d", verdict, "", 1, 0, 0, 0, 0, None)
+
+
+def stops(chain: RiskChain) -> bool:
+    return Reason.PAUSED in [verdict.reason for verdict in chain.run(candidate())]
+
+
+@given(
+    verdicts=st.lists(st.sampled_from([Reason.REVERTED, Reason.LANDED, Reason.OUTBID, Reason.LATE])),
+    limit=st.integers(1, 4),
+)
+def test_trading_stops_for_good_after_reverts_in_a_row(tmp_path_factory, verdicts, limit):
+    chain = standard_chain(limits(tmp_path_factory.getbasetemp(), max_reverts_in_a_row=limit))
+    in_a_row, stopped = 0, False
+    for bundle, verdict in enumerate(verdicts):
+        chain.observe(settled(verdict, bundle))
+        in_a_row = {Reason.REVERTED: in_a_row + 1, Reason.LANDED: 0}.get(verdict, in_a_row)
+        stopped = stopped or in_a_row == limit
+        assert stops(chain) == stopped
+
+
+def test_a_revert_that_a_reorganisation_took_back_does_not_count(tmp_path):
+    chain = standard_chain(limits(tmp_path, max_reverts_in_a_row=2))
+    for bundle, verdict in [(1, Reason.REVERTED), (1, Reason.OUTBID), (2, Reason.REVERTED)]:
+        chain.observe(settled(verdict, bundle))
+    assert not stops(chain)
+    chain.observe(settled(Reason.REVERTED, 2))  # the same one, settled again
+    assert not stops(chain)
+    chain.observe(settled(Reason.REVERTED, 3))
+    assert stops(chain)

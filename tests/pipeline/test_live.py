@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+import pipeline.live_session
+import pipeline.outlook
 from chain.blocks import Address
 from chain.providers import Provider
 from core.database import open_database
@@ -25,6 +27,7 @@ from execution.command import Bundle
 from execution.journal import Journal
 from execution.relays.client import BundleSender, Sent
 from execution.relays.server import Method, RpcServer
+from market.state import MarketState
 from models.forecaster import Forecast, Window
 from pipeline.live import LiveLoop
 from pipeline.live_config import KEYSTORE_PASSWORD_VARIABLE, LiveConfig
@@ -135,6 +138,58 @@ async def test_the_same_seed_gives_the_same_trades(followed: Followed, tmp_path:
     assert again.result.opportunities == followed.result.opportunities
     assert again.result.balance_after == followed.result.balance_after
     assert again.auctions[-1].block_hash == followed.auctions[-1].block_hash
+
+
+async def test_a_market_that_takes_long_to_load_misses_no_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock-step chain goes on as soon as we have registered."""
+    load = pipeline.live_session.load_market
+
+    async def slow(*arguments: Any) -> MarketState:
+        await asyncio.sleep(1.0)
+        return await load(*arguments)
+
+    monkeypatch.setattr(pipeline.live_session, "load_market", slow)
+    async with devnet_of(SEED) as service:
+        config = live_config(service.description, tmp_path, seed=SEED, blocks=3)
+        result = await first_failure(LiveLoop(config).run(), service.run(3, wait_for=[AGENT]))
+        assert result.first_block == service.description.start_block + 1
+        assert result.last_block == service.description.start_block + 3
+
+
+async def test_blocks_that_have_been_overtaken_are_followed_and_not_traded_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop that fell behind catches up; a bundle for a block that has passed would be nonsense."""
+    async with devnet_of(SEED, interval=0.05) as service:
+        config = live_config(service.description, tmp_path, seed=SEED, blocks=25)
+        look = Outlook.look
+
+        async def slow(outlook: Outlook, *arguments: Any) -> None:
+            await asyncio.sleep(0.2)
+            await look(outlook, *arguments)
+
+        async def source(window: Window) -> Forecast | Refusal:
+            return forecast(window)
+
+        monkeypatch.setattr(Outlook, "look", slow)
+        loop = LiveLoop(config, Outlook(source, 1))
+        result = await meanwhile(loop.run(), service.run(None, wait_for=[AGENT]))
+    assert result.refusals[Reason.STATE_STALE] > 0
+    assert result.last_block - result.first_block + 1 >= 25
+    assert execute_part(result)["profit_wei"] == result.balance_after - result.balance_before
+
+
+async def test_a_forecast_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline.outlook, "PATIENCE_SECONDS", 0.05)
+
+    async def source(_window: Window) -> Forecast | Refusal:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    followed = await follow(tmp_path, seed=SEED, blocks=3, outlook=Outlook(source, 1))
+    assert followed.loop.status()["forecast"]["reason"] == Reason.BUSY
 
 
 def secrets_of(seed: int) -> list[str]:

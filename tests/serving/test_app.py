@@ -5,27 +5,34 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
+import ray
 from mlflow.tracking import MlflowClient
 
-from core.errors import ExecutionError, ModelError, ServingError
+from core.errors import ExecutionError, InputError, ModelError, ServingError
 from core.reasons import Reason
 from models.tracking import TrackingStore
 from serving.app import ServingApp, ServingConfig, start_serving
-from serving.executor import wait_for_result
+from serving.environment import TOKEN_VARIABLE as TOKEN
+from serving.executor import executor_status, wait_for_result
 from tests.loop_double import LoopDouble
 from tests.registry_fixtures import LOSES, SCHEMA, WINS, log_and_promote, window
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 NAME = "base-fee-h2"
+LISTENING = "0A"
+"""State of a socket, as the kernel writes it."""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +50,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> TrackingStore:
 
 
 @pytest.fixture(scope="module")
-def app(home: TrackingStore) -> Iterator[ServingApp]:
+def handlers() -> dict[signal.Signals, Any]:
+    """What is done on signals before anything is started."""
+    return {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+
+@pytest.fixture(scope="module")
+def app(home: TrackingStore, handlers: dict[signal.Signals, Any]) -> Iterator[ServingApp]:
     with start_serving(ServingConfig(home.home, poll_s=0.1)) as running:
         assert ray_processes()
         yield running
@@ -56,8 +69,8 @@ def client(app: ServingApp) -> Iterator[httpx.Client]:
         yield made
 
 
-def ray_processes() -> list[str]:
-    """Return command lines of the living Ray processes below this one."""
+def ours() -> dict[str, str]:
+    """Return command lines of the living processes below this one, by id."""
     parents, lines = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -65,11 +78,31 @@ def ray_processes() -> list[str]:
             if state != "Z":
                 parents[folder.name] = parent
                 lines[folder.name] = (folder / "cmdline").read_text().replace("\0", " ")
-    ours, grew = {str(os.getpid())}, True
+    us, grew = {str(os.getpid())}, True
     while grew:
-        found = {process for process, parent in parents.items() if parent in ours} - ours
-        ours, grew = ours | found, bool(found)
-    return [lines[process] for process in ours if "ray" in lines[process] and process != str(os.getpid())]
+        found = {process for process, parent in parents.items() if parent in us} - us
+        us, grew = us | found, bool(found)
+    return {process: lines[process] for process in us if process != str(os.getpid())}
+
+
+def ray_processes() -> list[str]:
+    return [line for line in ours().values() if "ray" in line]
+
+
+def listening_beyond_loopback() -> list[int]:
+    """Return ports below this process that every address of the machine leads to."""
+    sockets = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            _, place, _, state, *_, inode = line.split()[:10]
+            if state == LISTENING and set(place.partition(":")[0]) == {"0"}:
+                sockets[f"socket:[{inode}]"] = int(place.partition(":")[2], 16)
+    ports = []
+    for process in ours():
+        with contextlib.suppress(OSError):
+            links = [os.readlink(link) for link in Path(f"/proc/{process}/fd").iterdir()]
+            ports += [sockets[link] for link in links if link in sockets]
+    return ports
 
 
 def point_at(store: TrackingStore, version: str) -> None:
@@ -221,6 +254,64 @@ def test_the_executor_runs_beside_serve_and_publishes_through_it(
     assert client.get("/api/v1/status").json()["executor"]["state"] == "failed"
     app.stop_executor()
     wait_until(lambda: client.get("/api/v1/opportunities").status_code == 503)
+
+
+def test_signals_are_still_handled_by_whoever_started_it(
+    app: ServingApp, handlers: dict[signal.Signals, Any]
+) -> None:
+    assert {number: signal.getsignal(number) for number in handlers} == handlers
+
+
+def test_what_listens_on_every_address_answers_only_to_our_token(app: ServingApp) -> None:
+    ports = listening_beyond_loopback()
+    # Ray Serve's replicas; when there are none any more, the limit in the README has gone too
+    assert len(ports) == 3
+    for port in ports:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            ask_replica = channel.unary_unary("/ray.serve.ASGIService/HandleRequest")
+            for token, known in (("", False), ("Bearer x", False), (f"Bearer {os.environ[TOKEN]}", True)):
+                with pytest.raises(grpc.RpcError) as refusal:
+                    ask_replica(b"", metadata=(("authorization", token),), timeout=10)
+                assert (refusal.value.code() is not grpc.StatusCode.UNAUTHENTICATED) == known
+
+
+def test_an_executor_that_is_killed_is_one_line(app: ServingApp, tmp_path: Path) -> None:
+    actor = app.start_executor(tmp_path / "release", LoopDouble)
+    assert executor_status(actor, 10)["state"] == "running"
+    with pytest.raises(ServingError, match="did not answer within") as late:
+        executor_status(actor, 1e-6)
+    assert late.value.fields["reason"] is Reason.BUSY
+    ray.kill(actor)
+    for ask_actor in (executor_status, wait_for_result):
+        with pytest.raises(ServingError, match="the executor's process ended") as caught:
+            ask_actor(actor, 10)
+        assert caught.value.fields["reason"] is Reason.NO_EXECUTOR
+        assert "\n" not in caught.value.message
+    app.stop_executor()
+
+
+def broken_loop(_: Path) -> LoopDouble:
+    raise ExecutionError("the wallet is empty; fund it")
+
+
+def test_an_executor_that_does_not_start_is_one_line_and_leaves_the_place_free(
+    app: ServingApp, tmp_path: Path
+) -> None:
+    with pytest.raises(ServingError, match="fund it") as caught:
+        app.start_executor(tmp_path / "release", broken_loop)
+    assert "\n" not in caught.value.message
+    actor = app.start_executor(tmp_path / "release", LoopDouble)
+    assert executor_status(actor, 10)["state"] == "running"
+    app.stop_executor()
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_started(home: TrackingStore) -> None:
+    started = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port} of 127.0.0.1 is taken"):
+            start_serving(ServingConfig(home.home, port=port))
+    assert time.monotonic() - started < 5
 
 
 def test_without_a_champion_nothing_is_started(tmp_path: Path) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from ray.exceptions import ActorDiedError, RayError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from core.errors import ExecutionError, ServingError
-from serving.executor import ExecutionActor
+from core.reasons import Reason
+from serving.app import ServingApp
+from serving.executor import ExecutionActor, ray_reason
 from tests.loop_double import LoopDouble
 
 
@@ -68,3 +74,32 @@ async def test_a_failed_run_is_not_ready_and_keeps_its_error(actor: ExecutionAct
     with pytest.raises(ExecutionError, match="fund it"):
         await actor.result()
     assert await actor.status() == {"ready": False, "state": "failed", "block": 41}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TimeoutError(), Reason.BUSY),
+        (ActorDiedError(), None),
+        (RayError("gone"), None),
+        (DeploymentUnavailableError("Predictor"), None),
+        (BackPressureError(1, 1), None),
+    ],
+)
+def test_a_predictor_that_cannot_answer_is_one_line(error: Exception, reason: Reason | None) -> None:
+    def result(timeout_s: float) -> Any:
+        raise error
+
+    predictor: Any = SimpleNamespace(
+        status=SimpleNamespace(remote=lambda: SimpleNamespace(result=result)),
+    )
+    with pytest.raises(ServingError) as caught:
+        ServingApp("http://127.0.0.1:1", predictor, owns_ray=False).predictor_status()
+    assert caught.value.fields.get("reason") == reason
+    assert "\n" not in caught.value.message
+
+
+def test_of_what_ray_says_the_reason_is_kept() -> None:
+    said = "The actor died.\n\tactor_id: 01\nIts process was killed. Some common causes are many."
+    assert ray_reason(RuntimeError(said)) == "Its process was killed"
+    assert ray_reason(RuntimeError()) == "RuntimeError"

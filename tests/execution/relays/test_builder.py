@@ -107,6 +107,27 @@ async def test_of_two_bundles_with_one_nonce_the_dearer_is_taken(lab: Any) -> No
     assert result.entries[0].bundle_hash == large.bundle_hash
 
 
+async def test_one_bundle_for_two_blocks_is_offered_in_each(lab: Any) -> None:
+    searcher, rival = await lab.searcher("a"), await lab.searcher("b")
+    raw = searcher.sign(FADES, 10**15)
+    for target in (1, 2):
+        await lab.client(searcher).send_bundle(lab.bundle(raw, target=target))
+    await lab.client(rival).send_bundle(lab.bundle(rival.sign(FADES, 2 * 10**15)))
+    first, second = await lab.builder.build(), await lab.builder.build()
+    assert [e.included for e in first.entries] == [True, False]
+    assert [e.signer for e in second.entries] == [searcher.identity.address]
+
+
+async def test_a_copied_bundle_stays_its_senders(lab: Any) -> None:
+    searcher, copier = await lab.searcher("a"), await lab.searcher("b")
+    bundle = lab.bundle(searcher.sign(TIP_JAR, 5))
+    await lab.client(copier).send_bundle(bundle)
+    await lab.client(searcher).send_bundle(bundle, "mine")
+    await lab.client(searcher).cancel_bundle("mine")
+    result = await lab.builder.build()
+    assert [e.signer for e in result.entries] == [copier.identity.address]
+
+
 async def test_a_bundle_that_stopped_working_since_it_was_taken_is_left_out(lab: Any) -> None:
     searcher, other = await lab.searcher("a"), await lab.searcher("b")
     await lab.client(searcher).send_bundle(later := lab.bundle(searcher.sign(PRIZE, 5), target=2))

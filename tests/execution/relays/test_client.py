@@ -61,6 +61,7 @@ async def test_a_result_without_an_envelope_is_read_too(relay: Any) -> None:
         ),
         ({"text": "<html>"}, {"status": 200, "code": None, "message": "<html>"}),
         ({"json": [1]}, {"status": 200, "code": None, "message": "[1]"}),
+        ({"text": "[" * 100_000}, {"status": 200, "code": None, "message": "[" * 500}),
     ],
 )
 async def test_every_shape_of_error_becomes_one_typed_error(
