@@ -97,7 +97,25 @@ async def patiently(ask: Callable[[], Awaitable[_T]], give_up_seconds: float = 3
             await patience.failed(error)
 
 
-class PollingFeed:
+class FollowingFeed:
+    """What feeds around a :class:`~chain.follower.ChainFollower` tell about themselves."""
+
+    def __init__(self, follower: ChainFollower) -> None:
+        self._follower = follower
+        self._newest: BlockHeader | None = None
+
+    @property
+    def newest(self) -> BlockHeader | None:
+        """Newest header heard of; the blocks delivered may be behind it."""
+        return self._newest
+
+    @property
+    def counters(self) -> FeedCounters:
+        """What had to be repaired so far."""
+        return self._follower.counters
+
+
+class PollingFeed(FollowingFeed):
     """Asks the node for its newest block again and again: for nodes without subscriptions.
 
     Parameters
@@ -126,21 +144,10 @@ class PollingFeed:
         interval_seconds: float = 1.0,
         give_up_seconds: float = 300.0,
     ) -> None:
-        self._follower = ChainFollower(provider, addresses, clock, after=after)
+        super().__init__(ChainFollower(provider, addresses, clock, after=after))
         self._interval = interval_seconds
         self._patience = Patience(give_up_seconds)
         self._closed = asyncio.Event()
-        self._newest: BlockHeader | None = None
-
-    @property
-    def newest(self) -> BlockHeader | None:
-        """Newest header heard of."""
-        return self._newest
-
-    @property
-    def counters(self) -> FeedCounters:
-        """What had to be repaired so far."""
-        return self._follower.counters
 
     async def __aenter__(self) -> Self:
         return self

@@ -19,8 +19,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidURI, WebSocketException
 
 from chain.blocks import Address, Block, BlockHeader, RawLog
-from chain.feeds import Patience, repaired
-from chain.follower import ChainFollower, FeedCounters
+from chain.feeds import FollowingFeed, Patience, repaired
+from chain.follower import ChainFollower
 from chain.providers import Provider
 from chain.wire import Head, head_from_json, log_from_json
 from core.errors import FeedError, RpcError
@@ -33,7 +33,7 @@ _MESSAGE_LIMIT = 64 * 2**20
 _OPEN_SECONDS = 10.0
 
 
-class WebSocketFeed:
+class WebSocketFeed(FollowingFeed):
     """Follows a node's ``newHeads`` and ``logs`` subscriptions.
 
     Use it in ``async with``; leaving closes the connection, and cancelling the consumer is safe.
@@ -69,27 +69,16 @@ class WebSocketFeed:
         silence_seconds: float = 30.0,
         give_up_seconds: float = 300.0,
     ) -> None:
+        super().__init__(ChainFollower(provider, addresses, clock, after=after))
         self._url = ws_url
         self._addresses = [address.lower() for address in addresses]
-        self._follower = ChainFollower(provider, addresses, clock, after=after)
         self._silence = silence_seconds
         self._give_up = give_up_seconds
         self._heads: deque[Head | None] = deque(maxlen=_HEADS_KEPT)  # None: ask for the newest
         self._heard: OrderedDict[bytes, dict[int, RawLog]] = OrderedDict()
-        self._newest: BlockHeader | None = None
         self._head: Head | None = None
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def newest(self) -> BlockHeader | None:
-        """Newest header heard of; the blocks delivered may be behind it."""
-        return self._newest
-
-    @property
-    def counters(self) -> FeedCounters:
-        """What had to be repaired so far."""
-        return self._follower.counters
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._keep_connected())

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from analysis.records import Calibration
 from cli.screen import Advance, Screen
-from cli.tracking import usable_store
 from core.config_loader import ROOT
 from core.settings import ModelSettings, Settings
 from features.registry import SCHEMA
@@ -36,6 +35,8 @@ def learn(screen: Screen, settings: Settings, seed: int, replayed: Replay) -> Le
     ------
     InputError
         If the tracking store cannot be used.
+    ModelError
+        If it cannot be written.
     """
     models = settings.models
     with screen.step("Models: predict, wait for the label, learn", len(replayed.rows)) as advance:
@@ -72,21 +73,19 @@ def _register(
 ) -> PromotionOutcome:
     # its notes about creating tables and checking examples are of no use on this screen
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    models, home = settings.models, settings.storage.mlflow_home
-    store = TrackingStore(home)
-    with usable_store(home):
-        logged = log_study(store, studied.study, _provenance(models, seed, replayed))
-        advance(1)
-        outcome = promote(
-            store,
-            studied.study,
-            logged,
-            studied.learner.snapshot,
-            name=models.registered_name,
-            alias=models.alias,
-            example=tuple(replayed.rows[-models.window_blocks :]),
-        )
-        advance(2)
+    models, store = settings.models, TrackingStore(settings.storage.mlflow_home)
+    logged = log_study(store, studied.study, _provenance(models, seed, replayed))
+    advance(1)
+    outcome = promote(
+        store,
+        studied.study,
+        logged,
+        studied.learner.snapshot,
+        name=models.registered_name,
+        alias=models.alias,
+        example=tuple(replayed.rows[-models.window_blocks :]),
+    )
+    advance(2)
     return outcome
 
 

@@ -1,16 +1,11 @@
-"""The tracking store as the command line meets it: what is wrong with its files is one clear line."""
+"""Look at the tracking store before a run begins: what it would refuse after a minute is refused now."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-
-from alembic.util.exc import CommandError
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import InputError
 from models.tracking import TrackingStore
@@ -34,45 +29,27 @@ def check_store(home: Path) -> None:
         )
     store = TrackingStore(home)
     if store.exists:
-        _check_database(home)
-        with usable_store(home):
+        with store.reading():
             store.client().search_experiments(max_results=1)
+        check_writable(home / "mlflow.db")
 
 
-@contextmanager
-def usable_store(home: Path) -> Iterator[None]:
-    """Turn what MLflow and its database raise into one line that names the file.
+def check_writable(database: Path, patience_s: float = 5.0) -> None:
+    """Ask the file whether it could be written, and write nothing.
 
     Raises
     ------
     InputError
-        If the database is corrupt, of another version, or cannot be written.
+        If it cannot.
     """
     try:
-        yield
-    except SQLAlchemyError as error:
-        # its own text holds the statement and a link as well; the driver's is the reason alone
-        raise _unusable(home, getattr(error, "orig", None) or error) from error
-    except (MlflowException, CommandError) as error:
-        raise _unusable(home, error) from error
-
-
-def _check_database(home: Path, patience_s: float = 5.0) -> None:
-    """Ask the database file itself: MLflow would try for minutes to open one that it cannot write."""
-    uri = f"{(home / 'mlflow.db').resolve().as_uri()}?mode=rw"
-    try:
-        with closing(sqlite3.connect(uri, patience_s, uri=True)) as database:
-            database.execute("BEGIN IMMEDIATE")
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", patience_s, uri=True)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
         # somebody else writes just now, so it can be written
         if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
-            raise _unusable(home, error) from error
-
-
-def _unusable(home: Path, error: BaseException) -> InputError:
-    said = str(error).strip().partition("\n")[0].rstrip(".")
-    return InputError(
-        f"the tracking database {home / 'mlflow.db'} cannot be used: {said}; "
-        "move it away, or set storage.mlflow_home to another folder",
-        path=str(home),
-    )
+            raise InputError(
+                f"the tracking database {database} cannot be written ({error}); give it back to its owner, "
+                "or set storage.mlflow_home to another folder",
+                path=str(database),
+            ) from error

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     PAUSED = "paused"
     # flash funding
     VAULT_LOCKED_BY_ROUTE = "vault_locked_by_route"
+    POOL_LOCKED_BY_ROUTE = "pool_locked_by_route"
     NO_FLASH_LIQUIDITY = "no_flash_liquidity"
     # simulation
     SIMULATION_REVERTED = "simulation_reverted"

@@ -23,7 +23,7 @@ from scoring.opportunity import Hop, Opportunity
 HOP_TYPE = "(uint8,bytes32,address,uint32)"
 ROUTE_TYPE = f"(address,uint256,uint256,uint256,uint256,uint8,uint256,{HOP_TYPE}[])"
 EXECUTE_SIGNATURE = f"execute({ROUTE_TYPE})"
-EXECUTE_SELECTOR = bytes.fromhex("56226c2a")
+EXECUTE_SELECTOR = bytes.fromhex("a973a5fe")
 
 _FUNDING_CODE = {Funding.BALANCER_V2_VAULT: 0, Funding.FIRST_POOL: 1, Funding.LAST_POOL: 2}
 _FUNDING_HOP = {Funding.FIRST_POOL: 0, Funding.LAST_POOL: -1}

@@ -1,10 +1,13 @@
-"""Where the first input comes from: a vault's loan, or the first pool itself.
+"""Where the first input comes from: a vault's loan, or the first or last pool itself.
 
 The Balancer V2 Vault lends at no fee, but one lock guards its loans and its swaps, so a
 route through a pool of the vault cannot be funded by it. A Uniswap pair or pool can pay its
-output first and be paid in its callback; a pool of the vault cannot. A route whose first hop
-is a pool of the vault is therefore refused. Starting the same loop at another hop would be
-possible, but would leave the profit in another token, from which no bid can be paid.
+output first and be paid in its callback; a pool of the vault cannot. The first pool pays out
+what the second takes, the last pool what the first takes, so either can fund a route.
+
+The last pool is the last resort. It must be told its input before the other hops have run:
+if they then give one unit less, it cannot be paid and the route reverts, whatever slippage is
+allowed; what they give beyond it stays in the contract as that token and is no profit.
 """
 
 from __future__ import annotations
@@ -77,12 +80,36 @@ class FirstPoolSwap:
 
     def fee(self, opportunity: Opportunity, specs: Mapping[str, PoolSpec]) -> int | Refusal:
         """Return zero, since the hop pays its swap fee anyway, or why the pool cannot."""
-        first = opportunity.hops[0].pool_id
-        if _spec(specs, first).family in _VAULT_FAMILIES:
-            return Refusal(
-                Reason.VAULT_LOCKED_BY_ROUTE, f"the first pool {first} lives in the vault and is paid first"
-            )
-        return 0
+        return _cannot_pay_first(opportunity, specs, 0, "first") or 0
+
+
+@dataclass(frozen=True, slots=True)
+class LastPoolSwap:
+    """The last hop's own pair or pool, which pays out what the first hop needs."""
+
+    funding: Funding = Funding.LAST_POOL
+
+    def fee(self, opportunity: Opportunity, specs: Mapping[str, PoolSpec]) -> int | Refusal:
+        """Return zero, since the hop pays its swap fee anyway, or why the pool cannot."""
+        return _cannot_pay_first(opportunity, specs, len(opportunity.hops) - 1, "last") or 0
+
+
+def _cannot_pay_first(
+    opportunity: Opportunity, specs: Mapping[str, PoolSpec], position: int, which: str
+) -> Refusal | None:
+    """Return why the pool of one hop cannot pay out before the others run, or ``None``."""
+    pools = [hop.pool_id for hop in opportunity.hops]
+    pool_id = pools[position]
+    if _spec(specs, pool_id).family in _VAULT_FAMILIES:
+        return Refusal(
+            Reason.VAULT_LOCKED_BY_ROUTE, f"the {which} pool {pool_id} lives in the vault and is paid first"
+        )
+    if pools.count(pool_id) > 1:
+        return Refusal(
+            Reason.POOL_LOCKED_BY_ROUTE,
+            f"the {which} pool {pool_id} is used by another hop too, which its callback locks out",
+        )
+    return None
 
 
 def choose_funding(
@@ -93,9 +120,10 @@ def choose_funding(
 ) -> Funding | Refusal:
     """Return the cheapest source that can fund a route, or why there is none.
 
-    Between sources of the same fee the vault is preferred. Wherever it lends, the first pool
-    could fund the route as well, at no fee: so a loan with a fee is never taken, and the profit
-    of an opportunity needs no correction for funding.
+    Between sources of the same fee the vault is preferred, then the first pool, then the last.
+    Wherever the vault lends, the first pool could fund the route as well, at no fee, unless the
+    route uses that pool twice, which no cycle of :mod:`scoring.cycles` does: so a loan with a fee is
+    not taken, and the profit of an opportunity needs no correction for funding.
 
     Parameters
     ----------
@@ -113,7 +141,11 @@ def choose_funding(
     ExecutionError
         If a pool of the route is not described.
     """
-    sources: Sequence[FlashSource] = (VaultLoan(vault_balance, vault_fee_share), FirstPoolSwap())
+    sources: Sequence[FlashSource] = (
+        VaultLoan(vault_balance, vault_fee_share),
+        FirstPoolSwap(),
+        LastPoolSwap(),
+    )
     refusals: list[Refusal] = []
     offers: list[tuple[int, Funding]] = []
     for source in sources:

@@ -19,7 +19,7 @@ MAX_TRANSACTION_GAS = 2**24
 """EIP-7825: a transaction with a larger gas limit is invalid."""
 
 _BASE_GAS = 100_000
-_FUNDING_GAS = {Funding.BALANCER_V2_VAULT: 35_000, Funding.FIRST_POOL: 0}
+_FUNDING_GAS = {Funding.BALANCER_V2_VAULT: 35_000, Funding.FIRST_POOL: 0, Funding.LAST_POOL: 5_000}
 _HOP_GAS = {"uniswap_v2": 80_000, "uniswap_v3": 110_000, "weighted": 95_000}
 
 _SPARE_GAS = 50_000
@@ -180,8 +180,9 @@ def make_plan(
     """Return the unsigned transaction that carries out an approved decision.
 
     The contract keeps at least the profit that the allowed slippage leaves, after the bid, or
-    reverts. The base fee of the next block is known exactly and inclusion is paid by the bid, so
-    the transaction pays the base fee and no tip.
+    reverts. When the last pool funds the route, slippage is allowed in that pool alone: a hop before
+    it that gives one unit less reverts. The base fee of the next block is known exactly and
+    inclusion is paid by the bid, so the transaction pays the base fee and no tip.
 
     Parameters
     ----------

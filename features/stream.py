@@ -84,7 +84,8 @@ class FeatureStream:
         Raises
         ------
         MarketError
-            If the block is not the child of the last one, by height; nothing has changed then.
+            If the block is not the child of the last one, by height, or the market is not the one
+            after this block; nothing has changed then.
         """
         if self._head is not None and block.number != self._head + 1:
             raise MarketError(
@@ -92,6 +93,13 @@ class FeatureStream:
                 "roll back or give the blocks between",
                 head=self._head,
                 block=block.number,
+            )
+        if state.head != block.header:
+            raise MarketError(
+                f"the market stands elsewhere than after block {block.number}: the row would tell of another "
+                "time; give each block to the features before the next one is applied",
+                block=block.number,
+                head=None if state.head is None else state.head.number,
             )
         self._journal.append(
             _Entry(block.number, tuple(copy.copy(group) for group in self._groups), self._book)

@@ -64,8 +64,8 @@ class V3Swap(EventBase):
 
 
 @dataclass(frozen=True, slots=True)
-class V3Mint(EventBase):
-    """Uniswap V3 ``Mint``: ``amount`` of liquidity added between two ticks."""
+class V3PositionEvent(EventBase):
+    """A position between two ticks changed by ``amount`` of liquidity, worth raw ``amount0``, ``amount1``."""
 
     lower: int
     upper: int
@@ -75,14 +75,13 @@ class V3Mint(EventBase):
 
 
 @dataclass(frozen=True, slots=True)
-class V3Burn(EventBase):
-    """Uniswap V3 ``Burn``: ``amount`` of liquidity taken from between two ticks."""
+class V3Mint(V3PositionEvent):
+    """Uniswap V3 ``Mint``: liquidity was added."""
 
-    lower: int
-    upper: int
-    amount: int
-    amount0: int
-    amount1: int
+
+@dataclass(frozen=True, slots=True)
+class V3Burn(V3PositionEvent):
+    """Uniswap V3 ``Burn``: liquidity was taken away."""
 
 
 @dataclass(frozen=True, slots=True)

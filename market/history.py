@@ -16,13 +16,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from chain.blocks import Address, Block, BlockHeader, RawLog
-from core.errors import InputError, TapeError
+from core.errors import InputError
 from market.context import BlockContext, Candle
+from market.history_files import read_blocks, read_candles, read_logs
 from market.pools.spec import PoolSpec
 from market.pools.uniswap_v3 import NOTHING_KNOWN, UniswapV3Pool
 from market.recorded import Recorded
@@ -48,33 +45,6 @@ HISTORY_SPECS = (
     _v3("0x82c427adfdf2d245ec51d8046b41c4ee87f0d29c", _WETH, _OSQTH, 3000, 60),
 )
 
-_CANDLE_SYMBOL = "ETHUSDT"
-_CANDLE_SECONDS = 60
-_DAY_SECONDS = 86_400
-_LOG_COLUMNS = {
-    "block_number": pa.types.is_integer,
-    "transaction_hash": pa.types.is_binary,
-    "transaction_index": pa.types.is_integer,
-    "log_index": pa.types.is_integer,
-    "topics": pa.types.is_binary,
-    "data": pa.types.is_binary,
-    "pool": pa.types.is_binary,
-}
-_BLOCK_COLUMNS = {
-    "block_number": pa.types.is_integer,
-    "block_hash": pa.types.is_binary,
-    "value": pa.types.is_large_string,
-    "base_fee_per_gas": pa.types.is_integer,
-    "gas_limit": pa.types.is_integer,
-    "gas_used": pa.types.is_integer,
-    "builder_label": pa.types.is_large_string,
-    "block_timestamp": pa.types.is_integer,
-    "payload_delivered": pa.types.is_floating,
-}
-_CANDLE_COLUMNS = {"open_time": pa.types.is_integer, "sym": pa.types.is_large_string} | dict.fromkeys(
-    "ohlcv", pa.types.is_floating
-)
-
 
 def load_day(data_root: Path | str, day: str = "2024-01-05") -> Recorded:
     """Load one recorded day of mainnet.
@@ -98,18 +68,12 @@ def load_day(data_root: Path | str, day: str = "2024-01-05") -> Recorded:
         If the folder, the day or a file is not there or is not what it should be.
     """
     root = Path(data_root)
-    if not root.is_dir():
-        raise InputError(f"no recorded history at {root}; set OMNIARB_DATA to its folder", path=str(root))
-    logs_file = root / f"v3_logs_mainnet_{_compact(day)}.parquet"
-    if not logs_file.is_file():
-        days = sorted(path.stem[-8:] for path in root.glob("v3_logs_mainnet_*.parquet"))
-        listed = ", ".join(f"{name[:4]}-{name[4:6]}-{name[6:]}" for name in days) or "none"
-        raise InputError(f"no logs for {day} in {root}; recorded days: {listed}", path=str(logs_file))
+    logs_file = _logs_file(root, day)
     logs = read_logs(logs_file)
     if not logs:
         raise InputError(f"{logs_file.name} holds no logs; fetch it again", path=str(logs_file))
-    rows = _read_blocks(root, logs[0].block_number, logs[-1].block_number)
-    candles = _read_candles(root, rows[0]["block_timestamp"], rows[-1]["block_timestamp"])
+    rows = read_blocks(root, logs[0].block_number, logs[-1].block_number)
+    candles = read_candles(root, rows[0]["block_timestamp"], rows[-1]["block_timestamp"])
     grouped: dict[int, list[RawLog]] = defaultdict(list)
     for log in logs:
         grouped[log.block_number].append(log)
@@ -147,8 +111,8 @@ def load_before(data_root: Path | str, first: int) -> Recorded:
     if not earliest:
         raise InputError(f"no block rows before block {first} in {root}; fetch them", path=str(root))
     # the very first row only gives the parent hash of the second
-    rows = _read_blocks(root, min(earliest) + 1, first - 1)
-    candles = _read_candles(root, rows[0]["block_timestamp"], rows[-1]["block_timestamp"])
+    rows = read_blocks(root, min(earliest) + 1, first - 1)
+    candles = read_candles(root, rows[0]["block_timestamp"], rows[-1]["block_timestamp"])
     return Recorded(
         specs=(),
         tokens={},
@@ -159,123 +123,20 @@ def load_before(data_root: Path | str, first: int) -> Recorded:
     )
 
 
-def read_logs(file: Path) -> list[RawLog]:
-    """Read a file of raw V3 logs, in ``(block, log index)`` order.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or not Parquet with the expected columns.
-    TapeError
-        If a row cannot be a log, or two rows have one position.
-    """
-    table = _read(file, _LOG_COLUMNS)
-    columns = [table.column(name).to_pylist() for name in _LOG_COLUMNS]
-    logs = [_raw_log(file, row, *values) for row, values in enumerate(zip(*columns, strict=True))]
-    logs.sort(key=lambda log: (log.block_number, log.log_index))
-    for before, after in pairwise(logs):
-        if (before.block_number, before.log_index) == (after.block_number, after.log_index):
-            raise TapeError(
-                f"{file.name} holds two logs at block {after.block_number}, log {after.log_index}; "
-                "fetch it again",
-                file=str(file),
-                block=after.block_number,
-                log_index=after.log_index,
-            )
-    return logs
-
-
-def _raw_log(
-    file: Path, row: int, block: int, tx_hash: bytes, tx_index: int, log_index: int, *rest: bytes
-) -> RawLog:
-    topics, data, pool = rest
-    if len(topics) % 32 or not topics or len(pool) != 20 or len(tx_hash) != 32 or min(block, log_index) < 0:
-        raise TapeError(
-            f"row {row} of {file.name} is not a log (block {block}, log {log_index}); fetch the file again",
-            file=str(file),
-            row=row,
-            block=block,
-            log_index=log_index,
-        )
-    words = tuple(topics[at : at + 32] for at in range(0, len(topics), 32))
-    return RawLog(block, log_index, tx_index, tx_hash, "0x" + pool.hex(), words, data)
-
-
-def _compact(day: str) -> str:
+def _logs_file(root: Path, day: str) -> Path:
+    """Return the file of a day's logs; refuse a folder or a day that is not there."""
+    if not root.is_dir():
+        raise InputError(f"no recorded history at {root}; set OMNIARB_DATA to its folder", path=str(root))
     try:
-        return date.fromisoformat(day).strftime("%Y%m%d")
+        compact = date.fromisoformat(day).strftime("%Y%m%d")
     except ValueError:
         raise InputError(f"{day!r} is not a day; write it as YYYY-MM-DD", day=day) from None
-
-
-def _read(file: Path, columns: dict[str, Any], *, nullable: tuple[str, ...] = ()) -> pa.Table:
-    """Read the columns of a Parquet file; refuse other types and missing values."""
-    try:
-        with pq.ParquetFile(file) as parquet:
-            table = parquet.read(columns=list(columns))
-    except FileNotFoundError:
-        raise InputError(f"{file.name} is missing from {file.parent}; fetch it", path=str(file)) from None
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(
-            f"{file.name} cannot be read as Parquet ({error}); fetch it again", path=str(file)
-        ) from None
-    for name, fits in columns.items():
-        if name not in table.column_names or not fits(table.schema.field(name).type):
-            raise InputError(
-                f"column {name} of {file.name} is missing or of another type; fetch the file again",
-                path=str(file),
-                column=name,
-            )
-        if name not in nullable and table.column(name).null_count:
-            raise InputError(
-                f"column {name} of {file.name} has empty cells; fetch the file again",
-                path=str(file),
-                column=name,
-            )
-    return table
-
-
-def _between(table: pa.Table, column: str, first: int, last: int) -> list[dict[str, Any]]:
-    """Return the rows of a table with ``first <= column <= last``."""
-    values = table.column(column)
-    mask = pc.and_(pc.greater_equal(values, first), pc.less_equal(values, last))
-    rows: list[dict[str, Any]] = table.filter(mask).to_pylist()
-    return rows
-
-
-def _read_blocks(root: Path, first: int, last: int) -> list[dict[str, Any]]:
-    """Return one row per block, from the parent of ``first`` to ``last``, delivered bids first."""
-    found = sorted(root.glob("mevboost_blocks_*.parquet"))
-    if not found:
-        raise InputError(f"no mevboost_blocks_*.parquet in {root}; fetch it", path=str(root))
-    best: dict[int, dict[str, Any]] = {}
-    for file in found:
-        table = _read(file, _BLOCK_COLUMNS, nullable=("value", "builder_label"))
-        for row in _between(table, "block_number", first - 1, last):
-            known = best.get(row["block_number"])
-            if known is None or row["payload_delivered"] > known["payload_delivered"]:
-                best[row["block_number"]] = row
-    missing = [height for height in range(first - 1, last + 1) if height not in best]
-    if missing:
-        raise InputError(
-            f"block rows are missing for {len(missing)} blocks from {missing[0]}; fetch the block files",
-            path=str(root),
-            first_missing=missing[0],
-        )
-    return [best[height] for height in range(first - 1, last + 1)]
-
-
-def _read_candles(root: Path, first: int, last: int) -> tuple[list[int], list[Candle]]:
-    """Return close times and candles, both ordered by time, from a day before ``first`` to ``last``."""
-    table = _read(root / "binance_1m_selected.parquet", _CANDLE_COLUMNS)
-    rows = _between(table, "open_time", (first - _DAY_SECONDS) * 1000, last * 1000)
-    candles = [
-        Candle(_CANDLE_SYMBOL, row["open_time"] // 1000 + _CANDLE_SECONDS, *(row[name] for name in "ohlcv"))
-        for row in rows
-        if row["sym"] == _CANDLE_SYMBOL
-    ]
-    candles.sort(key=lambda candle: candle.close_time)
-    return [candle.close_time for candle in candles], candles
+    file = root / f"v3_logs_mainnet_{compact}.parquet"
+    if not file.is_file():
+        days = sorted(path.stem[-8:] for path in root.glob("v3_logs_mainnet_*.parquet"))
+        listed = ", ".join(f"{name[:4]}-{name[4:6]}-{name[6:]}" for name in days) or "none"
+        raise InputError(f"no logs for {day} in {root}; recorded days: {listed}", path=str(file))
+    return file
 
 
 def _blocks(

@@ -13,6 +13,7 @@ from market.events import Event, V3Swap
 from market.pools.pool import Pool
 from market.pools.uniswap_v3 import UniswapV3Pool
 from market.pools.v3_math import sqrt_ratio_at_tick, tick_at_sqrt_ratio
+from market.pools.v3_recorded import informed, reproduce
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,12 @@ def check_swap(before: Pool, event: Event) -> SwapCheck | Refusal:
     on_edge = sqrt_ratio_at_tick(fits) == event.sqrt_price_x96
     if event.tick != fits and not (on_edge and event.tick == fits - 1):
         return SwapCheck(False, 0, f"tick {event.tick} does not fit the price, expected {fits}")
-    informed = before.informed(event.liquidity, event.tick)
-    if informed is None:
+    told = informed(before, event.liquidity, event.tick)
+    if told is None:
         return Refusal(Reason.NOT_CHECKABLE, "the swap crossed ticks that are not known")
-    pool, certain = informed
+    pool, certain = told
     state = (event.sqrt_price_x96, event.liquidity, event.tick)
-    walk = pool.reproduce(event.amount0, event.amount1, *state)
+    walk = reproduce(pool, event.amount0, event.amount1, *state)
     if walk is not None:
         return SwapCheck(True, walk.crossed, "")
     if not certain:

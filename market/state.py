@@ -7,11 +7,11 @@ putting them back. A block is applied whole or not at all.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from chain.blocks import Address, Block, BlockHeader
+from chain.blocks import Address, Block, BlockHeader, RawLog
 from core.errors import MarketError
 from market.events import (
     STATELESS_TOPICS,
@@ -29,6 +29,7 @@ from market.events import (
 from market.pools.pool import Pool
 from market.pools.uniswap_v2 import UniswapV2Pool
 from market.pools.uniswap_v3 import UniswapV3Pool
+from market.pools.v3_recorded import after_swap
 from market.pools.weighted import WeightedPool
 from market.tokens import Token
 
@@ -65,6 +66,39 @@ class _Entry:
     head_before: BlockHeader | None
     number: int
     replaced: dict[str, Pool]
+
+
+class _Draft:
+    """What a block will have done, collected log by log before anything is taken over."""
+
+    __slots__ = ("_pools", "changed", "events", "met", "unknown")
+
+    def __init__(self, pools: Mapping[str, Pool]) -> None:
+        self._pools = pools
+        self.changed: dict[str, Pool] = {}
+        self.events: list[Event] = []
+        self.met: list[Pool] = []
+        self.unknown = 0
+
+    def take(self, log: RawLog) -> None:
+        """Add what the next log did."""
+        event = decode(log)
+        if event is None:
+            self.unknown += not log.topics or log.topics[0] not in STATELESS_TOPICS
+            return
+        before = self.changed.get(event.pool_id) or self._pools.get(event.pool_id)
+        if before is None or before.address != event.address:
+            self.unknown += 1
+            return
+        self.events.append(event)
+        self.met.append(before)
+        try:
+            after = advance(before, event)
+        except MarketError as error:
+            error.fields.update(block=log.block_number, log_index=log.log_index)
+            raise
+        if after is not before:
+            self.changed[event.pool_id] = after
 
 
 class MarketState:
@@ -131,41 +165,14 @@ class MarketState:
             If a log is malformed. Nothing has changed then.
         """
         self._check_continues(block)
-        changed: dict[str, Pool] = {}
-        events: list[Event] = []
-        met: list[Pool] = []
-        unknown = 0
-        last_index = -1
-        for log in block.logs:
-            if log.block_number != block.number or log.log_index <= last_index:
-                raise MarketError(
-                    "logs of a block must be its own and in order; fetch the block again",
-                    block=block.number,
-                    log_index=log.log_index,
-                )
-            last_index = log.log_index
-            event = decode(log)
-            if event is None:
-                unknown += not log.topics or log.topics[0] not in STATELESS_TOPICS
-                continue
-            before = changed.get(event.pool_id) or self._pools.get(event.pool_id)
-            if before is None or before.address != event.address:
-                unknown += 1
-                continue
-            events.append(event)
-            met.append(before)
-            try:
-                after = advance(before, event)
-            except MarketError as error:
-                error.fields.update(block=block.number, log_index=log.log_index)
-                raise
-            if after is not before:
-                changed[event.pool_id] = after
-        replaced = {pool_id: self._pools[pool_id] for pool_id in changed}
+        draft = _Draft(self._pools)
+        for log in _in_order(block):
+            draft.take(log)
+        replaced = {pool_id: self._pools[pool_id] for pool_id in draft.changed}
         self._journal.append(_Entry(self._head, block.number, replaced))
-        self._pools.update(changed)
+        self._pools.update(draft.changed)
         self._head = block.header
-        return Applied(tuple(changed), tuple(events), unknown, tuple(met))
+        return Applied(tuple(draft.changed), tuple(draft.events), draft.unknown, tuple(draft.met))
 
     def rollback(self, to_number: int) -> tuple[str, ...]:
         """Undo blocks above height ``to_number``; return the ids of pools that moved back.
@@ -211,6 +218,20 @@ class MarketState:
             )
 
 
+def _in_order(block: Block) -> Iterator[RawLog]:
+    """Yield the logs of a block; refuse one of another block, or out of order."""
+    last_index = -1
+    for log in block.logs:
+        if log.block_number != block.number or log.log_index <= last_index:
+            raise MarketError(
+                "logs of a block must be its own and in order; fetch the block again",
+                block=block.number,
+                log_index=log.log_index,
+            )
+        last_index = log.log_index
+        yield log
+
+
 def advance(pool: Pool, event: Event) -> Pool:
     """Return the pool after one event of its own; the same object if nothing changed.
 
@@ -225,8 +246,8 @@ def advance(pool: Pool, event: Event) -> Pool:
         case UniswapV2Pool(), PairSwap():
             return pool
         case UniswapV3Pool(), V3Swap():
-            return pool.after_swap(
-                event.amount0, event.amount1, event.sqrt_price_x96, event.liquidity, event.tick
+            return after_swap(
+                pool, event.amount0, event.amount1, event.sqrt_price_x96, event.liquidity, event.tick
             )
         case UniswapV3Pool(), V3Mint():
             return pool.after_position(event.lower, event.upper, event.amount)

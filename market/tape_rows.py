@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from chain.blocks import Block, BlockHeader, RawLog
-from core.errors import TapeError
+from core.errors import MarketError, TapeError
 from market.context import NO_CONTEXT, BlockContext, Candle
 
 Row = dict[str, Any]
@@ -122,8 +122,8 @@ def block_from_rows(row: Row, logs: Sequence[Row], last: Block | None) -> tuple[
         gas_limit=row["gas_limit"],
         fee_recipient=row["fee_recipient"],
     )
-    if min(header.number, header.timestamp, header.gas_used, header.gas_limit) < 0:
-        raise _corrupt(row, "a number is negative")
+    if min(header.number, header.timestamp, header.gas_used) < 0 or header.gas_limit <= 0:
+        raise _corrupt(row, "a number is negative, or the gas limit is not above zero")
     if last is not None and (header.number != last.number + 1 or header.parent_hash != last.header.hash):
         raise _corrupt(row, f"it does not continue block {last.number}")
     block = Block(header, _logs(logs), row["known_at_ns"])
@@ -159,14 +159,21 @@ def _logs(rows: Sequence[Row]) -> tuple[RawLog, ...]:
 def _context(row: Row) -> BlockContext:
     bid = None if row["winning_bid"] is None else _wei(row, "winning_bid")
     values = [row[name] for name in _CANDLE]
-    if all(value is None for value in values):
-        candle = None
-    elif any(value is None for value in values):
-        raise _corrupt(row, "its candle is not complete")
-    else:
-        candle = Candle(*values)
+    candle = None if all(value is None for value in values) else _candle(row, values)
     context = BlockContext(candle, bid, row["builder"])
     return NO_CONTEXT if context == NO_CONTEXT else context
+
+
+def _candle(row: Row, values: list[Any]) -> Candle:
+    if any(value is None for value in values):
+        raise _corrupt(row, "its candle is not complete")
+    try:
+        candle = Candle(*values)
+    except MarketError as error:
+        raise _corrupt(row, "its candle has a price or a volume that is none") from error
+    if candle.close_time > row["timestamp"]:
+        raise _corrupt(row, "its candle closed after the block")
+    return candle
 
 
 def _wei(row: Row, name: str) -> int:

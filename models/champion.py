@@ -14,9 +14,10 @@ from mlflow.pyfunc import load_model
 from core.errors import ModelError
 from core.reasons import Reason
 from models.forecaster import Forecaster
-from models.promotion import CHAMPION, alias_version, check_answer
+from models.promotion import CHAMPION
+from models.registration import alias_version, check_answer
 from models.snapshot import Snapshot
-from models.tracking import TrackingStore
+from models.tracking_store import TrackingStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,13 @@ def find_champion(store: TrackingStore, name: str, alias: str = CHAMPION) -> str
     ------
     ModelError
         If there is no such database, model or alias; ``fields['reason']`` is ``NO_CHAMPION``.
+    InputError
+        If the database cannot be used.
     """
-    version = alias_version(store.client(), name, alias) if store.exists else None
+    version = None
+    if store.exists:
+        with store.reading():
+            version = alias_version(store.client(), name, alias)
     if version is None:
         raise ModelError(
             f"no model serves as {name}@{alias}; train and promote one with `omniarb run`, "
@@ -74,6 +80,8 @@ def load_champion(store: TrackingStore, name: str, alias: str = CHAMPION) -> Cha
     ------
     ModelError
         ``NO_CHAMPION`` as in :func:`find_champion`, or as in :func:`load_version`.
+    InputError
+        If the database cannot be used.
     """
     return load_version(store, name, find_champion(store, name, alias))
 
@@ -85,12 +93,13 @@ def load_version(store: TrackingStore, name: str, version: str) -> Champion:
     ------
     ModelError
         If it cannot be loaded, is not a forecaster of this project, or fails on its example.
-    mlflow.exceptions.MlflowException
-        If the registry does not answer, or has no such version.
+    InputError
+        If the database cannot be used, or has no such version.
     """
     client = store.client()
-    tags = client.get_model_version(name, version).tags
-    uri = client.get_model_version_download_uri(name, version)
+    with store.reading():
+        tags = client.get_model_version(name, version).tags
+        uri = client.get_model_version_download_uri(name, version)
     try:
         folder = Path(download_artifacts(artifact_uri=uri, tracking_uri=store.uri))
         served: Any = load_model(str(folder), suppress_warnings=True)

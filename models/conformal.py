@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import deque
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -89,6 +89,13 @@ class AdaptiveConformal:
     def update(self, value: float, lower: float, upper: float, label: float) -> None:
         """Learn from an interval as it was served and the label that came later.
 
+        Parameters
+        ----------
+        value, lower, upper
+            Forecast and interval as served, in the target's unit.
+        label
+            What came, in the same unit.
+
         Raises
         ------
         ModelError
@@ -120,6 +127,17 @@ class AdaptiveConformal:
         rank = math.ceil((count + 1) * max(self._level, 0.0))
         return self._sorted[min(max(rank, 1), count) - 1]
 
+    def copy(self) -> Self:
+        """Return another one that stands where this one stands; they learn apart."""
+        other = type(self)(self.nominal, self.gamma, self.window)
+        other._level, other._count = self._level, self._count
+        other._errors, other._sorted, other._hits = (
+            self._errors.copy(),
+            self._sorted.copy(),
+            self._hits.copy(),
+        )
+        return other
+
     def state(self) -> dict[str, Any]:
         """Return level, errors and hits as plain values and arrays."""
         return {
@@ -144,9 +162,13 @@ class AdaptiveConformal:
             theirs = (state["nominal"], state["gamma"], state["window"])
             if theirs != (self.nominal, self.gamma, self.window):
                 raise ModelError("the saved intervals have other parameters; build them alike", saved=theirs)
-            self._level, self._count = float(state["level"]), int(state["count"])
-            self._errors = deque(map(float, state["errors"]), maxlen=self.window)
-            self._sorted = sorted(self._errors)
-            self._hits = deque(map(bool, state["hits"]), maxlen=self.window)
+            level, count = float(state["level"]), int(state["count"])
+            errors, hits = list(map(float, state["errors"])), list(map(bool, state["hits"]))
+            if not all(map(math.isfinite, (level, *errors))):
+                raise ModelError("the saved intervals hold a number that is not finite; save the model again")
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"this is not the state of conformal intervals: {error}") from error
+        self._level, self._count = level, count
+        self._errors = deque(errors, maxlen=self.window)
+        self._sorted = sorted(self._errors)
+        self._hits = deque(hits, maxlen=self.window)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from core.errors import ModelError
 from features.feature import FeatureRow
@@ -17,6 +19,14 @@ from models.snapshot import Snapshot, rebuild
 
 REHEARSED = 1000
 """Last rows of warm-up history that are forecast as if live, so that intervals start calibrated."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """A label that arrived: the forecasts it judged, and every interval as it was before."""
+
+    issued: Issued
+    intervals: Mapping[str, AdaptiveConformal]
 
 
 class PrequentialLearner:
@@ -74,7 +84,8 @@ class PrequentialLearner:
         self._labels = DelayedLabels(horizon)
         self._conformal = {name: AdaptiveConformal(nominal) for name in names}
         self._rows: deque[FeatureRow] = deque(maxlen=window + JOURNAL_DEPTH)
-        self._released: deque[Issued] = deque(maxlen=JOURNAL_DEPTH)
+        self._learned: deque[_Learned] = deque(maxlen=JOURNAL_DEPTH)
+        self._oldest: int | None = None
         self._judged: dict[str, list[tuple[float, ...]]] = {name: [] for name in names}
         self._errors = dict.fromkeys(self._baselines, 0.0)
 
@@ -120,7 +131,7 @@ class PrequentialLearner:
         row
             Features of the block that follows the last one.
         truth
-            The target's value of that very block, in the target's unit.
+            The target's value of that very block, in the target's unit; a finite number.
         judged
             Whether the new forecasts count in the study.
 
@@ -132,8 +143,14 @@ class PrequentialLearner:
         Raises
         ------
         ModelError
-            If the row is not of the next block.
+            If the row is not of the next block or the truth is not finite; nothing has changed
+            then. If a model forecasts no number; the label is learned then, and nothing issued.
         """
+        if not math.isfinite(truth):
+            raise ModelError(
+                f"the truth of block {row.block_number} is {truth}; a label must be a finite number",
+                block=row.block_number,
+            )
         if self._rows and row.block_number != self._rows[-1].block_number + 1:
             raise ModelError(
                 f"row of block {row.block_number} does not follow block {self._rows[-1].block_number}; "
@@ -145,6 +162,8 @@ class PrequentialLearner:
         if issued is not None:
             self._learn(issued, truth)
         self._rows.append(row)
+        earliest = row.block_number if self._oldest is None else self._oldest
+        self._oldest = max(earliest, row.block_number - JOURNAL_DEPTH)
         if len(self._rows) < self._window:
             return ()
         window = tuple(self._rows)[-self._window :]
@@ -155,34 +174,38 @@ class PrequentialLearner:
     def rollback(self, to_number: int) -> None:
         """Forget blocks above height ``to_number``.
 
-        Their rows, the forecasts issued on them and the judgements by them go; forecasts about
-        them that older blocks had issued wait again for the label of the new branch. A
-        gradient step already taken on an orphaned label stays taken.
+        Their rows, the forecasts issued on them and what they taught the intervals go;
+        forecasts about them that older blocks had issued wait again for the label of the new
+        branch. A gradient step already taken on an orphaned label stays taken.
 
         Raises
         ------
         ModelError
-            If rows do not reach so far back; nothing has changed then.
+            If that is deeper than the journal, or before the first row; nothing has changed
+            then.
         """
         if not self._rows or self._rows[-1].block_number <= to_number:
             return
-        if self._rows[0].block_number > to_number:
+        if self._oldest is None or to_number < self._oldest:
             raise ModelError(
-                f"cannot go back to block {to_number}: rows begin at {self._rows[0].block_number}",
+                f"cannot go back to block {to_number}: the learner remembers back to block {self._oldest}; "
+                "make a new one and warm it up",
                 to_number=to_number,
+                oldest=self._oldest,
             )
         while self._rows[-1].block_number > to_number:
             self._rows.pop()
         self._labels.rollback(to_number)
-        while self._released and self._about(self._released[-1]) > to_number:
-            issued = self._released.pop()
-            if issued.issued_block <= to_number:
-                self._labels.add(issued)
-        for name, judgements in self._judged.items():
+        while self._learned and self._about(self._learned[-1].issued) > to_number:
+            learned = self._learned.pop()
+            self._conformal = dict(learned.intervals)
+            if learned.issued.issued_block <= to_number:
+                self._labels.add(learned.issued)
+        for judgements in self._judged.values():
             while judgements and judgements[-1][0] > to_number:
-                _, truth, value, *_ = judgements.pop()
-                if name in self._errors:
-                    self._errors[name] -= abs(truth - value)
+                judgements.pop()
+        # added up anew: taking floats away again would leave their rounding behind
+        self._errors = {name: _total_error(self._judged[name]) for name in self._baselines}
 
     def study(self) -> Study:
         """Return the scores of everything judged so far."""
@@ -204,11 +227,9 @@ class PrequentialLearner:
                 f"no snapshot of {name!r}: there are {', '.join(found)}, and at least one row must be seen",
                 name=name,
             )
-        conformal = AdaptiveConformal(self._nominal)
-        conformal.restore(self._conformal[name].state())
         return Snapshot(
             forecaster=rebuild(name, found[name].state()),
-            conformal=conformal,
+            conformal=self._conformal[name].copy(),
             schema=self._schema,
             window=self._window,
             target=self._target,
@@ -221,6 +242,8 @@ class PrequentialLearner:
 
     def _learn(self, issued: Issued, label: float) -> None:
         about = self._about(issued)
+        before = {name: conformal.copy() for name, conformal in self._conformal.items()}
+        self._learned.append(_Learned(issued, before))
         for one, forecast in zip(self._all, issued.forecasts, strict=True):
             served = (forecast.value, forecast.lower, forecast.upper)
             if issued.judged:
@@ -229,10 +252,17 @@ class PrequentialLearner:
                     self._errors[one.name] += abs(label - forecast.value)
             self._conformal[one.name].update(*served, label)
             one.learn_one(issued.window, label)
-        self._released.append(issued)
 
     def _forecast(self, window: Window) -> tuple[Forecast, ...]:
         values = {one.name: one.predict_one(window) for one in self._all}
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise ModelError(
+                    f"{name} forecasts {value} on block {window[-1].block_number}; "
+                    "train it again or leave it out",
+                    name=name,
+                    block=window[-1].block_number,
+                )
         best = min(self._baselines, key=lambda name: self._errors[name])
         forecasts = []
         for name, value in values.items():
@@ -252,3 +282,11 @@ class PrequentialLearner:
                 )
             )
         return tuple(forecasts)
+
+
+def _total_error(judgements: Sequence[tuple[float, ...]]) -> float:
+    """Return the sum of absolute errors, added in the order in which they came."""
+    total = 0.0
+    for _, truth, value, *_ in judgements:
+        total += abs(truth - value)
+    return total

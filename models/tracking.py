@@ -1,104 +1,34 @@
-"""The one place that knows where experiments live, and what a study leaves there.
-
-MLflow keeps its records in a SQLite file and its artifacts in a folder beside it. Both
-hang below one *home* (``mlruns/`` by default). Every address is absolute, so a notebook,
-a server and a replica of the serving application mean the same file whatever their
-working folder is. Nothing here touches MLflow's process-wide settings: a client is bound
-to its address, and two homes can be used side by side.
-"""
+"""What a study leaves in MLflow: one run per model, with its scores over time and its pictures."""
 
 from __future__ import annotations
 
 import math
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from core.seams import Clock, SystemClock
 from models import figures
 from models.evaluation import Series, Study
+from models.study_curves import NOMINAL_LEVELS, POINTS_AT_MOST, reliability_curve, skill_so_far
+from models.tracking_store import TrackingStore, code_version, tracking_uri
 
-POINTS_AT_MOST = 200
-"""Metric steps and picture points per model; more only costs time in a browser."""
-
-NOMINAL_LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-
-
-def tracking_uri(home: Path) -> str:
-    """Return the absolute SQLite address of the tracking database below ``home``.
-
-    Examples
-    --------
-    >>> tracking_uri(Path("/srv/omniarb/mlruns"))
-    'sqlite:////srv/omniarb/mlruns/mlflow.db'
-    """
-    return f"sqlite:///{home.resolve() / 'mlflow.db'}"
-
-
-def code_version(root: Path) -> str:
-    """Return the git commit checked out at ``root``, with ``-dirty`` if files differ, else ``unknown``."""
-    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return answer.stdout.strip()
-
-
-@dataclass(frozen=True, slots=True)
-class TrackingStore:
-    """A home of experiments on disk.
-
-    Parameters
-    ----------
-    home
-        Folder that holds ``mlflow.db`` and ``artifacts/``; made when first written to.
-    """
-
-    home: Path
-
-    @property
-    def uri(self) -> str:
-        """Absolute address of the database."""
-        return tracking_uri(self.home)
-
-    @property
-    def exists(self) -> bool:
-        """Whether a database is there already."""
-        return (self.home / "mlflow.db").exists()
-
-    def client(self) -> MlflowClient:
-        """Return a client bound to this store, for runs and registry alike.
-
-        The first client of a new home creates the database, which takes seconds.
-        """
-        self.home.mkdir(parents=True, exist_ok=True)
-        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-
-    def experiment(self, client: MlflowClient, name: str) -> str:
-        """Return the id of the experiment ``name``, made on first use.
-
-        The artifact folder is fixed when the experiment is made, because MLflow copies it
-        into every run and never looks at it again.
-        """
-        found = client.get_experiment_by_name(name)
-        if found is not None:
-            return str(found.experiment_id)
-        folder = self.home.resolve() / "artifacts" / name
-        try:
-            return str(client.create_experiment(name, artifact_location=folder.as_uri()))
-        except MlflowException as error:
-            # another process made it between our look and our attempt
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            return self.experiment(client, name)
+__all__ = [
+    "NOMINAL_LEVELS",
+    "POINTS_AT_MOST",
+    "LoggedStudy",
+    "Provenance",
+    "TrackingStore",
+    "code_version",
+    "log_study",
+    "reliability_curve",
+    "skill_so_far",
+    "tracking_uri",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +88,38 @@ def log_study(
     calibration and of prediction against truth; the parent holds provenance, the scores of
     the best model and every model's skill over time. Steps are block numbers.
 
+    Parameters
+    ----------
+    store
+        Where to write.
+    study, provenance
+        Scores, and what they were made from.
+    experiment, name
+        Name of the experiment and of the parent run.
+    clock
+        Times of the runs.
+
     Returns
     -------
     LoggedStudy
         Ids of the runs.
+
+    Raises
+    ------
+    InputError
+        If the store cannot be opened.
+    ModelError
+        If it cannot be written.
     """
-    clock = clock or SystemClock()
     client = store.client()
-    experiment_id = store.experiment(client, experiment)
+    with store.writing():
+        experiment_id = store.experiment(client, experiment)
+        return _log(client, experiment_id, name, study, provenance, clock or SystemClock())
+
+
+def _log(
+    client: MlflowClient, experiment_id: str, name: str, study: Study, provenance: Provenance, clock: Clock
+) -> LoggedStudy:
     parent = _start(client, experiment_id, name, {}, study, provenance, clock)
     tags = {"mlflow.parentRunId": parent}
     runs = {}
@@ -282,41 +236,3 @@ def _log_pngs(client: MlflowClient, run: str, pictures: Mapping[str, bytes]) -> 
         for file, content in pictures.items():
             (Path(folder) / file).write_bytes(content)
         client.log_artifacts(run, folder, "plots")
-
-
-def reliability_curve(series: Series, nominal: float) -> tuple[list[float], list[float]]:
-    """Return coverage aimed at, and reached, at several levels.
-
-    At ``nominal`` it is the coverage of the intervals as served. For another level they are
-    widened or narrowed by one factor, taken from the first half of the series and judged on
-    the second, so that no error judges itself.
-    """
-    levels = sorted({*NOMINAL_LEVELS, nominal})
-    half_width = (series.upper - series.lower) / 2
-    usable = half_width > 0
-    relative = np.abs(series.truth - series.prediction)[usable] / half_width[usable]
-    first, second = np.array_split(relative, 2)
-    if not len(second):
-        return [], []
-    inside = (series.lower <= series.truth) & (series.truth <= series.upper)
-    reached = [
-        float(inside.mean() if level == nominal else (second <= np.quantile(first, level)).mean())
-        for level in levels
-    ]
-    return levels, reached
-
-
-def skill_so_far(study: Study) -> tuple[list[int], dict[str, list[float]]]:
-    """Return blocks and, per model, skill against the best baseline over everything up to there."""
-    base = study.series[study.best_baseline]
-    base_error = np.cumsum(np.abs(base.truth - base.prediction))
-    keep = np.unique(np.linspace(0, len(base_error) - 1, min(len(base_error), POINTS_AT_MOST)).astype(int))
-    skills = {}
-    for score in study.scores:
-        series = study.series[score.name]
-        error = np.cumsum(np.abs(series.truth - series.prediction))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(base_error > 0, 1 - error / base_error, 0.0)
-        if score.name != study.best_baseline:
-            skills[score.name] = ratio[keep].tolist()
-    return base.blocks[keep].tolist(), skills

@@ -121,11 +121,14 @@ class CpuScorer:
             raise MarketError("the market has no head block yet; apply a block or load one first")
         moved = self._moved(state.pools, touched)
         for pool_id in moved:
+            # forgotten until its cycles are scored: whatever fails on the way leaves nothing stale
+            self._scored.pop(pool_id, None)
             self._renew(state.pools[pool_id])
         positions = self.index.touched(moved)
         block = state.head.number
         for position, rate in zip(positions, self._gate.rates(positions), strict=True):
             self._score(position, rate, state.pools, block, found_at_ns)
+        self._scored.update((pool_id, state.pools[pool_id]) for pool_id in moved)
         opportunities = sorted(
             (_seen_at(opportunity, block) for opportunity in self._found.values()),
             key=lambda opportunity: (-opportunity.gross_profit, opportunity.cycle_id),
@@ -147,7 +150,6 @@ class CpuScorer:
             ) from None
 
     def _renew(self, pool: Pool) -> None:
-        self._scored[pool.pool_id] = pool
         for position in self._edges_of[pool.pool_id]:
             edge = self._edges[position]
             curve = self._curves[edge] = curve_of(pool, edge.token_in, edge.token_out)
@@ -215,19 +217,10 @@ def score_cycle(
     try:
         hops = best_integers(pools, cycle.edges, curves, size, tolerance)
     except SwapRefused as refused:
-        reason: Reason = refused.fields["reason"]
-        return reason
+        return _reason_of(refused)
     profit = profit_of(hops)
     if profit <= 0:
         return Reason.DUST_PROFIT
-    bound = floor(size.upper_bound)
-    if profit > bound:
-        raise InvariantBroken(
-            "an exact profit exceeds its bound; compare scoring/curves.py with the pool's arithmetic",
-            cycle_id=cycle.cycle_id,
-            profit=profit,
-            bound=bound,
-        )
     return Opportunity(
         cycle_id=cycle.cycle_id,
         token=cycle.token,
@@ -235,10 +228,27 @@ def score_cycle(
         amount_in=hops[0].amount_in,
         amount_out=hops[-1].amount_out,
         gross_profit=profit,
-        certificate=Certificate(bound, bound - profit, block),
+        certificate=_certified(cycle, profit, floor(size.upper_bound), block),
         state_block=block,
         found_at_ns=found_at_ns,
     )
+
+
+def _certified(cycle: Cycle, profit: int, bound: int, block: int) -> Certificate:
+    """Return the certificate of a profit; a profit above its bound refutes the curves."""
+    if profit > bound:
+        raise InvariantBroken(
+            "an exact profit exceeds its bound; compare scoring/curves.py with the pool's arithmetic",
+            cycle_id=cycle.cycle_id,
+            profit=profit,
+            bound=bound,
+        )
+    return Certificate(bound, bound - profit, block)
+
+
+def _reason_of(refused: SwapRefused) -> Reason:
+    reason: Reason = refused.fields["reason"]
+    return reason
 
 
 def _why_dead(pool: Pool, edge: Edge) -> Reason:
@@ -246,8 +256,7 @@ def _why_dead(pool: Pool, edge: Edge) -> Reason:
     try:
         pool.swap(edge.token_in, edge.token_out, 1)
     except SwapRefused as refused:
-        reason: Reason = refused.fields["reason"]
-        return reason
+        return _reason_of(refused)
     return Reason.ZERO_LIQUIDITY
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
+import ray._private.utils as ray_utils
 from ray import serve
 
 from serving.environment import quiet_libraries
@@ -21,14 +22,11 @@ OBJECT_STORE_BYTES = 128 * 1024 * 1024
 def start_ray(num_cpus: int) -> None:
     """Start a local Ray session that keeps to itself.
 
-    Raises
-    ------
-    KeyboardInterrupt
-        If the process is asked to end meanwhile.
+    A signal that comes meanwhile is answered when it has started, and can be ended.
     """
     quiet_libraries(os.environ)
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    with signal_handlers_kept():
+    with signals_deferred():
         ray.init(
             address="local",
             namespace=NAMESPACE,
@@ -50,21 +48,31 @@ def end_session(*, owns_ray: bool) -> None:
 
 
 @contextmanager
-def signal_handlers_kept() -> Iterator[None]:
-    """Give the caller's handlers back after a block in which Ray sets its own.
+def signals_deferred() -> Iterator[None]:
+    """Hold signals back for a block that starts Ray; the caller's handlers get them at its end.
 
-    Ray's handler of SIGTERM ends the whole process at once. A caller that has more to clean up than
-    Ray would never get to it.
+    A Ray that is interrupted while it starts leaves processes behind that nobody knows of. And its own
+    handler of SIGTERM would end this process at once, with whatever else there is to clean up.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # Ray leaves signals alone there, and so must we
+        yield  # signals reach the main thread only
         return
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    held: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: handler for number, handler in handlers.items() if handler not in (None, signal.SIG_IGN)
+    }
+    for number in before:
+        signal.signal(number, lambda received, _: held.append(received))
+    rays_own = ray_utils.set_sigterm_handler
+    ray_utils.set_sigterm_handler = lambda _: None
     try:
         yield
-    except SystemExit:
-        # Ray's handler was hit while it was armed
-        raise KeyboardInterrupt from None
     finally:
-        for number, handler in kept.items():
+        ray_utils.set_sigterm_handler = rays_own
+        for number, handler in before.items():
             signal.signal(number, handler)
+        # Ray's C++ part takes SIGTERM for a crash for an instant, and would abort us seconds later
+        signal.alarm(0)
+    for received in held:
+        os.kill(os.getpid(), received)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chain.blocks import Address
@@ -12,8 +12,8 @@ from chain.devnet.artifacts import load_artifact
 from chain.devnet.backend import AnvilBackend, PyrevmBackend, Receipt
 from chain.devnet.calldata import decode_result, encode_arguments, encode_call
 from chain.devnet.flow import Call, swap_v2, swap_v3, swap_vault
-from chain.devnet.liquidity import DeployedPool
-from chain.devnet.world import World, balance_of
+from chain.devnet.liquidity import PER_ETHER, DeployedPool
+from chain.devnet.world import World, balance_of, fund
 from core.errors import DevnetError
 from execution.command import Funding
 from execution.encode import decode_revert, encode_execute
@@ -48,16 +48,18 @@ class Stage:
         return self.world.weth
 
     def pool(self, name: str) -> DeployedPool:
-        """Find a pool by ``venue/symbol`` or ``venue/symbol/fee``."""
-        venue, symbol, *fee = name.split("/")
-        return self.world.pool(venue, symbol, "WETH", int(fee[0]) if fee else None)
+        """Find a pool by ``venue/symbol`` (beside WETH), ``venue/symbol-symbol``, or either with ``/fee``."""
+        venue, symbols, *fee = name.split("/")
+        first, _, second = symbols.partition("-")
+        return self.world.pool(venue, first, second or "WETH", int(fee[0]) if fee else None)
 
-    def opportunity(self, pools: tuple[str, ...], amount_in: int) -> Opportunity:
+    def opportunity(self, pools: tuple[str, ...], amount_in: int, last_amount_in: int = 0) -> Opportunity:
+        """Make a route whose amounts are not known, but for the first and the last input."""
         hops, token = [], self.weth
-        for name in pools:
+        for position, name in enumerate(pools, start=1):
             pool = self.pool(name)
             other = next(address for address in pool.tokens if address != token)
-            hops.append(Hop(pool.pool_id, token, other, 0, 0))
+            hops.append(Hop(pool.pool_id, token, other, last_amount_in if position == len(pools) else 0, 0))
             token = other
         return Opportunity("cycle", self.weth, tuple(hops), amount_in, 0, 0, Certificate(0, 0, 0), 0, 0)
 
@@ -76,10 +78,13 @@ class Stage:
         min_profit: int = 0,
         bid: int = 0,
         target_block: int | None = None,
+        last_amount_in: int | None = None,
     ) -> bytes:
-        """Encode a route for the next block."""
+        """Encode a route for the next block; the input of a last pool that funds it is tried out."""
+        if last_amount_in is None:
+            last_amount_in = self.gives(pools[:-1], amount_in) if funding is Funding.LAST_POOL else 0
         return encode_execute(
-            self.opportunity(pools, amount_in),
+            self.opportunity(pools, amount_in, last_amount_in),
             self.specs,
             funding=funding,
             min_profit=min_profit,
@@ -87,10 +92,27 @@ class Stage:
             target_block=self.number + 1 if target_block is None else target_block,
         )
 
-    def sell(self, name: str, symbol: str, amount: int) -> None:
+    def gives(self, pools: tuple[str, ...], amount_in: int) -> int:
+        """Return what hops that start in WETH would give a trader, without changing anything."""
+        token, amount = self.weth, amount_in
+        with self.undone():
+            for name in pools:
+                other = next(address for address in self.pool(name).tokens if address != token)
+                before = balance_of(self.backend, other, self.trader)
+                self._swap(name, token, amount)
+                token, amount = other, balance_of(self.backend, other, self.trader) - before
+        return amount
+
+    @property
+    def trader(self) -> Address:
+        return self.world.accounts["trader-0"].address
+
+    def sell(self, name: str, symbol: str, amount: int) -> Receipt:
         """Let a trader sell a token to a pool, so that the token is cheap there."""
-        pool, trader = self.pool(name), self.world.accounts["trader-0"].address
-        token = self.world.tokens[symbol].address
+        return self._swap(name, self.world.tokens[symbol].address, amount)
+
+    def _swap(self, name: str, token: Address, amount: int) -> Receipt:
+        pool, trader = self.pool(name), self.trader
         zero_for_one = token == pool.tokens[0]
         call: Call
         if pool.family == "uniswap_v2":
@@ -100,7 +122,9 @@ class Stage:
         else:
             other = next(address for address in pool.tokens if address != token)
             call = swap_vault(self.world.vault, pool.pool_id, trader, token, other, amount)
-        assert self.backend.send(trader, call.to, call.data).ok
+        receipt = self.backend.send(trader, call.to, call.data)
+        assert receipt.ok
+        return receipt
 
     def give(self, symbol: str, amount: int, to: Address | None = None) -> None:
         """Let a trader send tokens, to the executor if nobody is named."""
@@ -144,6 +168,23 @@ class Stage:
     def read(self, types: str, signature: str, *arguments: Any, to: Address | None = None) -> tuple[Any, ...]:
         data = encode_call(signature, *arguments)
         return decode_result(types, self.backend.call(to or self.executor, data))
+
+
+def add_pair(stage: Stage, first: str, second: str, worth: int) -> None:
+    """Put a Uniswap V2 pair on the stage that holds two tokens, each worth this much ether."""
+    backend, world = stage.backend, stage.world
+    factory, tokens = (
+        world.v2_factories["uniswap_v2"],
+        [world.tokens[name].address for name in (first, second)],
+    )
+    assert backend.send(stage.owner, factory, encode_call("createPair(address,address)", *tokens)).ok
+    answer = backend.call(factory, encode_call("getPair(address,address)", *tokens))
+    (pair,) = decode_result("address", answer)
+    for symbol in (first, second):
+        fund(backend, world, pair, symbol, worth * PER_ETHER[symbol])
+    assert backend.send(stage.owner, pair, encode_call("mint(address)", stage.owner)).ok
+    added = DeployedPool("uniswap_v2", pair, pair, tuple(sorted(tokens)), 3_000, venue="uniswap_v2")
+    stage.world = replace(world, pools=(*world.pools, added))
 
 
 def make_stage(backend: PyrevmBackend | AnvilBackend, world: World) -> Stage:

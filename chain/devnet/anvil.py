@@ -22,18 +22,13 @@ from typing import IO, Any, Self
 import httpx
 
 from chain.devnet.artifacts import CONTRACTS
+from chain.devnet.rules import BLOCK_TIME, CHAIN_ID, GAS_LIMIT, GENESIS_TIME, HARDFORK
 from core.errors import DevnetError
 from core.processes import die_with_parent
 
+__all__ = ["BINARY", "BLOCK_TIME", "CHAIN_ID", "START_TIMEOUT", "Anvil"]
+
 BINARY = CONTRACTS / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
-CHAIN_ID = 1
-HARDFORK = "cancun"
-GENESIS_TIME = 1_700_000_000
-"""Timestamp of block 0, in seconds."""
-BLOCK_TIME = 12
-"""Seconds between blocks."""
-GAS_LIMIT = 30_000_000
-"""Gas of a block."""
 START_TIMEOUT = 15.0
 """Seconds a node may take until it answers."""
 

@@ -63,6 +63,13 @@ class Pool(Protocol):
     def swap(self, token_in: Address, token_out: Address, amount_in: int) -> Swap:
         """Return what an exact-input swap gives and the pool after it.
 
+        Parameters
+        ----------
+        token_in, token_out
+            Two different tokens of the pool.
+        amount_in
+            Raw units of ``token_in``, fee included.
+
         Raises
         ------
         SwapRefused

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from chain.blocks import Address
-from core.errors import MarketError, SwapRefused
+from core.errors import MarketError
 from core.reasons import Reason
+from market.pools.base import TwoTokenPool
 from market.pools.pool import Swap
 from market.pools.spec import PoolSpec
 
@@ -20,7 +21,7 @@ _PPM = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class UniswapV2Pool:
+class UniswapV2Pool(TwoTokenPool):
     """A pair: two reserves and a fee on the input.
 
     Parameters
@@ -53,26 +54,6 @@ class UniswapV2Pool:
                 fee=self.spec.fee,
             )
 
-    @property
-    def pool_id(self) -> str:
-        """The pair's address."""
-        return self.spec.pool_id
-
-    @property
-    def address(self) -> Address:
-        """The pair's address."""
-        return self.spec.address
-
-    @property
-    def family(self) -> str:
-        """``uniswap_v2``."""
-        return self.spec.family
-
-    @property
-    def tokens(self) -> tuple[Address, ...]:
-        """``token0`` and ``token1``."""
-        return self.spec.tokens
-
     def swap(self, token_in: Address, token_out: Address, amount_in: int) -> Swap:
         """Return the largest output the pair pays for ``amount_in``, and the pair after it.
 
@@ -83,6 +64,8 @@ class UniswapV2Pool:
         """
         zero_in = self._direction(token_in, token_out)
         reserve_in, reserve_out = self._ordered(zero_in)
+        if reserve_in == 0 or reserve_out == 0:
+            raise self._refused(Reason.ZERO_LIQUIDITY, "the pair has no reserves", amount_in)
         if amount_in <= 0:
             raise self._refused(Reason.AMOUNT_TOO_SMALL, "the input must be positive", amount_in)
         kept = amount_in * (_PPM - self.spec.fee)
@@ -99,9 +82,12 @@ class UniswapV2Pool:
         Raises
         ------
         SwapRefused
-            If the pair does not hold more than ``amount_out``, or the input does not fit.
+            If the pair does not hold more than ``amount_out``, has no reserves to trade against,
+            or the input does not fit.
         """
         reserve_in, reserve_out = self._ordered(self._direction(token_in, token_out))
+        if reserve_in == 0 or reserve_out == 0:
+            raise self._refused(Reason.ZERO_LIQUIDITY, "the pair has no reserves", amount_out)
         if amount_out <= 0:
             raise self._refused(Reason.AMOUNT_TOO_SMALL, "the output must be positive", amount_out)
         if amount_out >= reserve_out:
@@ -131,19 +117,6 @@ class UniswapV2Pool:
         """Return the pair after a ``Sync``."""
         return replace(self, reserve0=reserve0, reserve1=reserve1)
 
-    def _direction(self, token_in: Address, token_out: Address) -> bool:
-        token0, token1 = self.spec.tokens
-        if token_in == token0 and token_out == token1:
-            return True
-        if token_in == token1 and token_out == token0:
-            return False
-        raise MarketError(
-            "the pair does not trade these tokens; take them from `tokens`",
-            pool_id=self.pool_id,
-            token_in=token_in,
-            token_out=token_out,
-        )
-
     def _ordered(self, zero_in: bool) -> tuple[int, int]:
         return (self.reserve0, self.reserve1) if zero_in else (self.reserve1, self.reserve0)
 
@@ -152,13 +125,4 @@ class UniswapV2Pool:
         reserve0, reserve1 = self.reserve0 + change0, self.reserve1 + change1
         if max(reserve0, reserve1) > MAX_RESERVE:
             raise self._refused(Reason.AMOUNT_TOO_LARGE, "reserves would exceed 112 bits", amount_in)
-        if min(reserve0, reserve1) <= 0:
-            raise self._refused(Reason.ZERO_LIQUIDITY, "the pair has no reserves to trade", amount_in)
         return Swap(amount_in, amount_out, UniswapV2Pool(self.spec, reserve0, reserve1))
-
-    def _refused(self, reason: Reason, why: str, amount: int) -> SwapRefused:
-        if self.reserve0 == 0 or self.reserve1 == 0:
-            reason, why = Reason.ZERO_LIQUIDITY, "the pair has no reserves"
-        return SwapRefused(
-            f"{why}; choose another amount or pool", reason=reason, pool_id=self.pool_id, amount=amount
-        )

@@ -2,7 +2,8 @@
 
 A swap walks from tick to tick exactly as the contract does. Where only part of the tick
 map is known (a recorded day starts in the middle of a pool's life), a swap that would
-leave the known part is refused instead of guessed.
+leave the known part is refused instead of guessed; :mod:`market.pools.v3_recorded` learns
+from recorded swaps what is beyond it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chain.blocks import Address
-from core.errors import MarketError, SwapRefused
+from core.errors import MarketError
 from core.reasons import Reason
+from market.pools.base import TwoTokenPool
 from market.pools.pool import Swap
 from market.pools.spec import PoolSpec
 from market.pools.v3_math import (
@@ -27,7 +29,6 @@ from market.pools.v3_math import (
 )
 from market.pools.v3_ticks import TickMap
 
-_EVERYTHING = 2**255 - 1
 NOTHING_KNOWN = (0, 0)
 """``known`` of a pool of which not a single tick is known yet."""
 
@@ -48,7 +49,7 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class UniswapV3Pool:
+class UniswapV3Pool(TwoTokenPool):
     """Price, active liquidity and ticks of a V3 pool.
 
     Parameters
@@ -96,26 +97,6 @@ class UniswapV3Pool:
         # a swap that falls exactly onto a tick leaves the tick below it
         if not sqrt_ratio_at_tick(self.tick) <= self.sqrt_price_x96 <= sqrt_ratio_at_tick(self.tick + 1):
             raise self._impossible("tick and price do not belong together")
-
-    @property
-    def pool_id(self) -> str:
-        """The pool's address."""
-        return self.spec.pool_id
-
-    @property
-    def address(self) -> Address:
-        """The pool's address."""
-        return self.spec.address
-
-    @property
-    def family(self) -> str:
-        """``uniswap_v3``."""
-        return self.spec.family
-
-    @property
-    def tokens(self) -> tuple[Address, ...]:
-        """``token0`` and ``token1``."""
-        return self.spec.tokens
 
     @property
     def tick_map(self) -> TickMap:
@@ -175,14 +156,11 @@ class UniswapV3Pool:
         lower, upper = self.known or (MIN_TICK, MAX_TICK)
         if self.sqrt_price_x96 == 0 or not lower <= self.tick < upper:
             raise self._refused(Reason.UNKNOWN_TICKS, "nothing is known around the price", amount)
-        spacing, fee, ticks = self.spec.tick_spacing, self.spec.fee, self.tick_map
+        ticks, fee, known = self.tick_map, self.spec.fee, self.known or ()
         price, tick, liquidity = self.sqrt_price_x96, self.tick, self.liquidity
         remaining, total_in, total_out, crossed, steps = amount, 0, 0, 0, 0
         while remaining and price != limit:
-            stop, initialised = ticks.next_within_word(tick, spacing, down=zero_for_one)
-            blind = self.known is not None and (stop <= lower if zero_for_one else stop >= upper)
-            if blind:
-                stop = lower if zero_for_one else upper
+            stop, initialised = self._next_stop(ticks, tick, zero_for_one)
             stop_price = sqrt_ratio_at_tick(stop)
             target = max(stop_price, limit) if zero_for_one else min(stop_price, limit)
             start = price
@@ -192,18 +170,35 @@ class UniswapV3Pool:
             total_in += paid + fee_paid
             total_out += got
             if price == stop_price:
-                if blind:
-                    raise self._refused(Reason.UNKNOWN_TICKS, "the swap leaves the known ticks", amount)
                 if initialised:
-                    liquidity += -ticks[stop] if zero_for_one else ticks[stop]
+                    liquidity = self._crossed(liquidity, -ticks[stop] if zero_for_one else ticks[stop])
                     crossed += 1
-                    if liquidity < 0:
-                        raise self._impossible("the ticks take away more liquidity than there is")
+                elif stop in known:
+                    raise self._refused(Reason.UNKNOWN_TICKS, "the swap leaves the known ticks", amount)
                 tick = stop - 1 if zero_for_one else stop
             elif price != start:
                 tick = tick_at_sqrt_ratio(price)
-        after = UniswapV3Pool(self.spec, price, tick, liquidity, ticks, self.known)
+        after = UniswapV3Pool(self.spec, price, tick, liquidity, self.ticks, self.known)
         return Walk(total_in, total_out, remaining, after, crossed, steps)
+
+    def _next_stop(self, ticks: TickMap, tick: int, zero_for_one: bool) -> tuple[int, bool]:
+        """Return where the next step of a swap ends at the latest, and whether that tick is initialised.
+
+        Nothing is known at the ends of ``known``, so no step goes beyond them.
+        """
+        stop, initialised = ticks.next_within_word(tick, self.spec.tick_spacing, down=zero_for_one)
+        if self.known is None:
+            return stop, initialised
+        lower, upper = self.known
+        if zero_for_one:
+            return (stop, initialised) if stop > lower else (lower, False)
+        return (stop, initialised) if stop < upper else (upper, False)
+
+    def _crossed(self, liquidity: int, change: int) -> int:
+        """Return the active liquidity after crossing a tick that changes it."""
+        if liquidity + change < 0:
+            raise self._impossible("the ticks take away more liquidity than there is")
+        return liquidity + change
 
     def after_initialize(self, sqrt_price_x96: int, tick: int) -> UniswapV3Pool:
         """Return the pool after ``Initialize``: a price, and no position anywhere."""
@@ -211,6 +206,13 @@ class UniswapV3Pool:
 
     def after_position(self, lower: int, upper: int, amount: int) -> UniswapV3Pool:
         """Return the pool after ``Mint`` (``amount > 0``) or ``Burn`` (``amount < 0``).
+
+        Parameters
+        ----------
+        lower, upper
+            Ticks between which the position lies.
+        amount
+            Signed units of liquidity.
 
         Raises
         ------
@@ -233,120 +235,6 @@ class UniswapV3Pool:
             )
         return replace(self, ticks=ticks, liquidity=liquidity)
 
-    def after_swap(
-        self, amount0: int, amount1: int, sqrt_price_x96: int, liquidity: int, tick: int
-    ) -> UniswapV3Pool:
-        """Return the pool after a recorded ``Swap``, with what the swap revealed about ticks.
-
-        Parameters
-        ----------
-        amount0, amount1
-            Signed raw units, positive = paid to the pool.
-        sqrt_price_x96, liquidity, tick
-            State after the swap, from the event.
-        """
-        ticks, known = self.tick_map, self.known
-        if known is not None and not known[0] <= tick < known[1]:
-            informed = self.informed(liquidity, tick)
-            if informed is None or not informed[0].reproduce(
-                amount0, amount1, sqrt_price_x96, liquidity, tick
-            ):
-                ticks, known = TickMap(), self._interval(tick)
-            else:
-                ticks, known = informed[0].tick_map, informed[0].known
-        return UniswapV3Pool(self.spec, sqrt_price_x96, tick, liquidity, ticks, known)
-
-    def informed(self, liquidity: int, tick: int) -> tuple[UniswapV3Pool, bool] | None:
-        """Return this pool with the ticks that a swap which ended there must have met.
-
-        Parameters
-        ----------
-        liquidity, tick
-            State after the swap.
-
-        Returns
-        -------
-        tuple of pool and bool, or None
-            The flag tells whether no other ticks are possible: always inside the known range,
-            and one spacing beyond it, where the change of liquidity is the one unknown tick's
-            net. Farther out, unchanged liquidity suggests that there is no tick, and
-            :meth:`reproduce` must confirm it; otherwise nothing can be said.
-        """
-        if self.known is None:
-            return self, True
-        lower, upper = self.known
-        if self.sqrt_price_x96 == 0 or not lower <= self.tick < upper:
-            return None
-        if lower <= tick < upper:
-            return self, True
-        here = self._interval(tick)
-        rises = tick >= upper
-        ticks, edge = self.tick_map, upper if rises else lower
-        inside = ticks.between(self.tick, upper - 1) if rises else -ticks.between(lower, self.tick)
-        net = liquidity - self.liquidity - inside
-        adjacent = edge == (here[0] if rises else here[1])
-        if net and not adjacent:
-            return None
-        if net:
-            ticks = ticks.with_crossed(edge, net if rises else -net)
-        known = (min(lower, here[0]), max(upper, here[1]))
-        return UniswapV3Pool(
-            self.spec, self.sqrt_price_x96, self.tick, self.liquidity, ticks, known
-        ), adjacent
-
-    def reproduce(
-        self, amount0: int, amount1: int, sqrt_price_x96: int, liquidity: int, tick: int
-    ) -> Walk | None:
-        """Return the swap that gives exactly these signed amounts and this state, if one does.
-
-        The caller of a swap bounds its input, its output or its price; each rounds
-        differently, so all three are tried.
-        """
-        falls = amount0 > 0
-        paid, got = (amount0, -amount1) if falls else (amount1, -amount0)
-        if (
-            paid <= 0
-            or got < 0
-            or (sqrt_price_x96 > self.sqrt_price_x96 if falls else sqrt_price_x96 < self.sqrt_price_x96)
-        ):
-            return None
-        recorded = (sqrt_price_x96, liquidity, tick, paid, got)
-        for amount, limit in ((paid, None), (-got, None), (_EVERYTHING, sqrt_price_x96)):
-            if amount == 0:
-                continue
-            try:
-                walk = self.walk(falls, amount, limit)
-            except SwapRefused:
-                continue
-            after = walk.pool
-            if recorded == (
-                after.sqrt_price_x96,
-                after.liquidity,
-                after.tick,
-                walk.amount_in,
-                walk.amount_out,
-            ):
-                return walk
-        return None
-
-    def _interval(self, tick: int) -> tuple[int, int]:
-        """Return the two neighbouring ticks of the spacing with ``tick`` between them."""
-        lower = tick // self.spec.tick_spacing * self.spec.tick_spacing
-        return lower, lower + self.spec.tick_spacing
-
-    def _direction(self, token_in: Address, token_out: Address) -> bool:
-        token0, token1 = self.spec.tokens
-        if token_in == token0 and token_out == token1:
-            return True
-        if token_in == token1 and token_out == token0:
-            return False
-        raise MarketError(
-            "the pool does not trade these tokens; take them from `tokens`",
-            pool_id=self.pool_id,
-            token_in=token_in,
-            token_out=token_out,
-        )
-
     def _impossible(self, why: str) -> MarketError:
         return MarketError(
             f"{why}; reload the pool from a node",
@@ -354,9 +242,4 @@ class UniswapV3Pool:
             sqrt_price_x96=self.sqrt_price_x96,
             tick=self.tick,
             liquidity=self.liquidity,
-        )
-
-    def _refused(self, reason: Reason, why: str, amount: int) -> SwapRefused:
-        return SwapRefused(
-            f"{why}; choose another amount or pool", reason=reason, pool_id=self.pool_id, amount=amount
         )

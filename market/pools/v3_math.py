@@ -119,7 +119,7 @@ def amount1_between(lower: int, upper: int, liquidity: int, *, round_up: bool) -
 
 
 def price_after_input(sqrt_price: int, liquidity: int, amount_in: int, zero_for_one: bool) -> int:
-    """Return the square-root price after ``amount_in`` (fee already taken) at one liquidity."""
+    """Return the square-root price after ``amount_in`` raw units (fee already taken) at one liquidity."""
     if not zero_for_one:
         return sqrt_price + (amount_in << 96) // liquidity
     if amount_in == 0:
@@ -132,7 +132,7 @@ def price_after_input(sqrt_price: int, liquidity: int, amount_in: int, zero_for_
 
 
 def price_after_output(sqrt_price: int, liquidity: int, amount_out: int, zero_for_one: bool) -> int:
-    """Return the square-root price after ``amount_out`` is paid at one liquidity.
+    """Return the square-root price after ``amount_out`` raw units are paid at one liquidity.
 
     Raises
     ------

@@ -14,6 +14,18 @@ from core.errors import MarketError
 from market.pools.v3_math import MAX_TICK, MIN_TICK
 
 
+def neighbours(tick: int, spacing: int) -> tuple[int, int]:
+    """Return the two ticks of the spacing with ``tick`` between them, inside the contract's range.
+
+    Examples
+    --------
+    >>> neighbours(-3, 60), neighbours(60, 60), neighbours(MIN_TICK, 60)
+    ((-60, 0), (60, 120), (-887272, -887220))
+    """
+    lower = tick // spacing * spacing
+    return max(lower, MIN_TICK), min(lower + spacing, MAX_TICK)
+
+
 class TickMap(Mapping[int, int]):
     """Immutable map from initialised tick to net liquidity, ordered by tick.
 
@@ -75,6 +87,15 @@ class TickMap(Mapping[int, int]):
         """Return the next stop of a swap and whether it is an initialised tick.
 
         Looks at or below ``tick`` when the price falls, strictly above it when it rises.
+
+        Parameters
+        ----------
+        tick
+            Where the price stands.
+        spacing
+            Ticks between two that may be initialised.
+        down
+            Whether the price falls.
         """
         compressed = tick // spacing
         if down:

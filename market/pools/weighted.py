@@ -7,11 +7,11 @@ units outside; inside, everything is scaled to 18 decimals as the contract does.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NoReturn
 
 from chain.blocks import Address
-from core.errors import MarketError, SwapRefused
+from core.errors import MarketError
 from core.reasons import Reason
+from market.pools.base import PoolBase
 from market.pools.log_exp_math import complement, div_down, div_up, mul_down, mul_up, power_up
 from market.pools.pool import Swap
 from market.pools.spec import PoolSpec
@@ -22,7 +22,7 @@ _PPM_TO_FIXED = 10**12
 
 
 @dataclass(frozen=True, slots=True)
-class WeightedPool:
+class WeightedPool(PoolBase):
     """Balances of one pool of the vault.
 
     Parameters
@@ -64,26 +64,6 @@ class WeightedPool:
                 fee=self.spec.fee,
             )
 
-    @property
-    def pool_id(self) -> str:
-        """The vault's 32-byte id of the pool, as hex."""
-        return self.spec.pool_id
-
-    @property
-    def address(self) -> Address:
-        """The vault."""
-        return self.spec.address
-
-    @property
-    def family(self) -> str:
-        """``weighted``."""
-        return self.spec.family
-
-    @property
-    def tokens(self) -> tuple[Address, ...]:
-        """Tokens in the vault's order."""
-        return self.spec.tokens
-
     def swap(self, token_in: Address, token_out: Address, amount_in: int) -> Swap:
         """Return what the vault pays for ``amount_in``, and the pool after it.
 
@@ -95,26 +75,27 @@ class WeightedPool:
         """
         index_in, index_out = self._indices(token_in, token_out)
         if amount_in <= 0:
-            self._refuse(Reason.AMOUNT_TOO_SMALL, "the input must be positive", amount_in)
+            raise self._refused(Reason.AMOUNT_TOO_SMALL, "the input must be positive", amount_in)
         after_fee = amount_in - mul_up(amount_in, self.spec.fee * _PPM_TO_FIXED)
         scaled_in = after_fee * self._factor(index_in)
         balance_in, balance_out = self._scaled(index_in), self._scaled(index_out)
         if balance_in == 0 or balance_out == 0:
-            self._refuse(Reason.ZERO_LIQUIDITY, "the pool is empty", amount_in)
+            raise self._refused(Reason.ZERO_LIQUIDITY, "the pool is empty", amount_in)
         if scaled_in > mul_down(balance_in, MAX_IN_RATIO):
-            self._refuse(Reason.AMOUNT_TOO_LARGE, "the input exceeds 30 % of the balance", amount_in)
+            raise self._refused(Reason.AMOUNT_TOO_LARGE, "the input exceeds 30 % of the balance", amount_in)
         base = div_up(balance_in, balance_in + scaled_in)
         exponent = div_down(self.spec.weights[index_in], self.spec.weights[index_out])
         try:
             kept = power_up(base, exponent)
         except ValueError:
-            self._refuse(Reason.AMOUNT_TOO_LARGE, "the power leaves the contract's bounds", amount_in)
+            why = "the power leaves the contract's bounds"
+            raise self._refused(Reason.AMOUNT_TOO_LARGE, why, amount_in) from None
         amount_out = mul_down(balance_out, complement(kept)) // self._factor(index_out)
         balances = list(self.balances)
         balances[index_in] += amount_in
         balances[index_out] -= amount_out
         if balances[index_in] > MAX_BALANCE:
-            self._refuse(Reason.AMOUNT_TOO_LARGE, "the balance would exceed 112 bits", amount_in)
+            raise self._refused(Reason.AMOUNT_TOO_LARGE, "the balance would exceed 112 bits", amount_in)
         return Swap(amount_in, amount_out, replace(self, balances=tuple(balances)))
 
     def marginal_rate(self, token_in: Address, token_out: Address) -> float:
@@ -161,8 +142,3 @@ class WeightedPool:
                 pool_id=self.pool_id,
                 token=token,
             ) from None
-
-    def _refuse(self, reason: Reason, why: str, amount: int) -> NoReturn:
-        raise SwapRefused(
-            f"{why}; choose another amount or pool", reason=reason, pool_id=self.pool_id, amount=amount
-        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
@@ -37,28 +36,42 @@ def test_a_signal_is_ctrl_c(number: signal.Signals) -> None:
 def test_a_signal_during_the_clean_up_is_answered_when_all_is_clean(number: signal.Signals) -> None:
     closed = []
 
-    def close(name: str, stack: ExitStack) -> None:
+    def close(name: str) -> None:
         receive(number)
         closed.append(name)
 
-    with pytest.raises(KeyboardInterrupt), like_ctrl_c(), CleanUp() as stack:
-        for name in ("chain", "servers"):
-            stack.callback(close, name, stack)
+    def work() -> None:
+        with like_ctrl_c(), CleanUp() as stack:
+            stack.callback(close, "chain")
+            stack.callback(close, "servers")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert closed == ["servers", "chain"]
 
 
 def test_a_signal_during_the_clean_up_hides_no_error() -> None:
-    with pytest.raises(InputError), like_ctrl_c(), CleanUp() as stack:
-        stack.callback(receive, signal.SIGTERM)
-        raise InputError("it is wrong; correct it")
+    def work() -> None:
+        with like_ctrl_c(), CleanUp() as stack:
+            stack.callback(receive, signal.SIGTERM)
+            raise InputError("it is wrong; correct it")
+
+    with pytest.raises(InputError):
+        work()
 
 
 def test_what_is_closed_by_hand_is_closed_undisturbed_too() -> None:
     closed: list[str] = []
-    with pytest.raises(KeyboardInterrupt), like_ctrl_c(), CleanUp() as stack:
-        stack.callback(closed.append, "chain")
-        stack.callback(receive, signal.SIGTERM)
-        stack.close()
+
+    def work() -> None:
+        with like_ctrl_c(), CleanUp() as stack:
+            stack.callback(closed.append, "chain")
+            stack.callback(receive, signal.SIGTERM)
+            stack.close()
+            closed.append("it went on")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert closed == ["chain"]
 
 

@@ -3,8 +3,13 @@
 from eth_abi.abi import encode
 
 from chain.devnet.calldata import encode_call
-from execution.encode import HOP_TYPE
+from execution.encode import EXECUTE_SIGNATURE, HOP_TYPE
 from tests.executor_stage import Stage
+
+FIRST, LAST = 1, 2
+"""Codes of the fundings that need no loan."""
+HostileHop = tuple[int, bytes, str, int]
+"""Venue, pool, token out and fee."""
 
 FAKE = "0x" + "fa" * 20
 FAKE_2 = "0x" + "fb" * 20
@@ -24,19 +29,28 @@ def puppet(*calls: tuple[str, bytes], returns: bytes = b"") -> bytes:
     return body + b"\x5b\x3d\x5f\x5f\x3e\x3d\x5f\xfd" + blobs + returns
 
 
-def debt(token: str, amount: int, first: int, hops: list[tuple[int, bytes, str, int]]) -> bytes:
-    return encode([f"(address,uint256,uint256,{HOP_TYPE}[])"], [(token, amount, first, hops)])
+def debt(token: str, owed: int, *hops: HostileHop, token_in: str = "", spend: int = 0) -> bytes:
+    """Encode what a callback is to do, as the executor does."""
+    kind = f"(address,uint256,address,uint256,{HOP_TYPE}[])"
+    return encode([kind], [(token, owed, token_in or token, spend, list(hops))])
 
 
 def word(address: str) -> bytes:
     return bytes(12) + bytes.fromhex(address[2:])
 
 
-def execute(stage: Stage, amount_in: int, *hops: tuple[int, bytes, str, int], bid: int = 0) -> bytes:
-    """Encode a route over contracts that are no pools of the world, funded by the first of them."""
-    route = (stage.weth, amount_in, 0, bid, stage.number + 1, 1, list(hops))
-    signature = f"execute((address,uint256,uint256,uint256,uint256,uint8,{HOP_TYPE}[]))"
-    return encode_call(signature, route)
+def execute(
+    stage: Stage,
+    amount_in: int,
+    *hops: HostileHop,
+    funding: int = FIRST,
+    last_amount_in: int = 0,
+    token: str = "",
+    bid: int = 0,
+) -> bytes:
+    """Encode a route over contracts that are no pools of the world, funded by the first or last of them."""
+    start = (token or stage.weth, amount_in, 0, bid, stage.number + 1)
+    return encode_call(EXECUTE_SIGNATURE, (*start, funding, last_amount_in, list(hops)))
 
 
 def callback_v3(amount0: int, amount1: int, data: bytes) -> bytes:

@@ -1,9 +1,10 @@
 """Who may call back into the executor, and what a hostile pool, builder or operator cannot do."""
 
+import pytest
 from eth_abi.abi import encode
 
 from chain.devnet.calldata import encode_call
-from tests.contracts.hostile import FAKE, FAKE_2, callback_v3, debt, execute, puppet, word
+from tests.contracts.hostile import FAKE, FAKE_2, FIRST, LAST, callback_v3, debt, execute, puppet, word
 from tests.executor_stage import Stage
 
 ETHER = 10**18
@@ -11,44 +12,59 @@ FEE_RECIPIENT = "0x" + "00" * 20  # block.coinbase of the chain in this process
 ROUTE = ("uniswap_v3/USDC/500", "uniswap_v2/USDC")
 
 
-def test_a_promised_pool_cannot_change_the_debt(stage: Stage) -> None:
-    stage.give("WETH", 5 * ETHER)
-    forged = callback_v3(5 * ETHER, -1, debt(stage.weth, 5 * ETHER, 0, []))
-    stage.backend.set_code(FAKE, puppet((stage.executor, forged)))
-    data = execute(stage, 1, (1, word(FAKE), stage.weth, 0))
-    assert stage.reason(stage.operator, data) == f"UnexpectedCallback(caller={FAKE})"
+# what one hop of a hostile V3 pool promises to pay, by the funding that promises it
+PROMISES = [pytest.param(FIRST, {}, id="first-pool"), pytest.param(LAST, {"spend": ETHER}, id="last-pool")]
 
 
-def test_a_promised_pool_cannot_ask_for_more(stage: Stage) -> None:
-    stage.give("WETH", 5 * ETHER)
+def one_hop(stage: Stage, funding: int) -> bytes:
     hop = (1, word(FAKE), stage.weth, 0)
-    greedy = callback_v3(5 * ETHER, -6 * ETHER, debt(stage.weth, 1, 1, [hop]))
+    return execute(stage, ETHER, hop, funding=funding, last_amount_in=ETHER)
+
+
+@pytest.mark.parametrize(("funding", "terms"), PROMISES)
+def test_a_promised_pool_cannot_change_the_debt(stage: Stage, funding: int, terms: dict[str, int]) -> None:
+    stage.give("WETH", 5 * ETHER)
+    for changes in ({"owed": 5 * ETHER}, {"owed": ETHER - 1}, {"spend": 2 * ETHER}):
+        forged = debt(**{"token": stage.weth, "owed": ETHER} | terms | changes)
+        stage.backend.set_code(FAKE, puppet((stage.executor, callback_v3(ETHER, -2 * ETHER, forged))))
+        reason = stage.reason(stage.operator, one_hop(stage, funding))
+        assert reason == f"UnexpectedCallback(caller={FAKE})"
+
+
+@pytest.mark.parametrize(("funding", "terms"), PROMISES)
+def test_a_promised_pool_cannot_ask_for_more(stage: Stage, funding: int, terms: dict[str, int]) -> None:
+    stage.give("WETH", 5 * ETHER)
+    greedy = callback_v3(5 * ETHER, -6 * ETHER, debt(stage.weth, ETHER, **terms))
     stage.backend.set_code(FAKE, puppet((stage.executor, greedy)))
-    reason = stage.reason(stage.operator, execute(stage, 1, hop))
-    assert reason == f"PartialFill(wanted=1, taken={5 * ETHER})"
+    reason = stage.reason(stage.operator, one_hop(stage, funding))
+    assert reason == f"PartialFill(wanted={ETHER}, taken={5 * ETHER})"
 
 
-def test_a_promised_pool_is_paid_once(stage: Stage) -> None:
+@pytest.mark.parametrize(("funding", "terms"), PROMISES)
+def test_a_promised_pool_is_paid_once(stage: Stage, funding: int, terms: dict[str, int]) -> None:
     stage.give("WETH", 5 * ETHER)
-    hop = (1, word(FAKE), stage.weth, 0)
-    callback = callback_v3(ETHER, -2 * ETHER, debt(stage.weth, ETHER, 1, [hop]))
+    callback = callback_v3(ETHER, -2 * ETHER, debt(stage.weth, ETHER, **terms))
     stage.backend.set_code(FAKE, puppet((stage.executor, callback), (stage.executor, callback)))
-    assert stage.reason(stage.operator, execute(stage, ETHER, hop)) == f"UnexpectedCallback(caller={FAKE})"
+    assert stage.reason(stage.operator, one_hop(stage, funding)) == f"UnexpectedCallback(caller={FAKE})"
+    # once gets through, to the check at the end
+    stage.backend.set_code(FAKE, puppet((stage.executor, callback), returns=bytes(64)))
+    reason = stage.reason(stage.operator, one_hop(stage, funding))
+    assert reason == f"NotProfitable(balance={4 * ETHER}, required={5 * ETHER})"
 
 
-def test_another_contract_cannot_use_the_promise(stage: Stage) -> None:
+@pytest.mark.parametrize(("funding", "terms"), PROMISES)
+def test_another_contract_cannot_use_the_promise(stage: Stage, funding: int, terms: dict[str, int]) -> None:
     stage.give("WETH", 5 * ETHER)
-    hop = (1, word(FAKE), stage.weth, 0)
-    callback = callback_v3(ETHER, -2 * ETHER, debt(stage.weth, ETHER, 1, [hop]))
+    callback = callback_v3(ETHER, -2 * ETHER, debt(stage.weth, ETHER, **terms))
     stage.backend.set_code(FAKE_2, puppet((stage.executor, callback)))
     stage.backend.set_code(FAKE, puppet((FAKE_2, b"")))
-    assert stage.reason(stage.operator, execute(stage, ETHER, hop)) == f"UnexpectedCallback(caller={FAKE_2})"
+    assert stage.reason(stage.operator, one_hop(stage, funding)) == f"UnexpectedCallback(caller={FAKE_2})"
 
 
-def test_a_pool_that_never_calls_back_fails_the_route(stage: Stage) -> None:
+@pytest.mark.parametrize("funding", [FIRST, LAST])
+def test_a_pool_that_never_calls_back_fails_the_route(stage: Stage, funding: int) -> None:
     stage.backend.set_code(FAKE, puppet(returns=bytes(64)))
-    data = execute(stage, 1, (1, word(FAKE), stage.weth, 0))
-    assert stage.reason(stage.operator, data) == "CallbackMissing()"
+    assert stage.reason(stage.operator, one_hop(stage, funding)) == "CallbackMissing()"
 
 
 def test_the_fee_recipient_cannot_come_back_in(stage: Stage) -> None:
@@ -56,7 +72,7 @@ def test_the_fee_recipient_cannot_come_back_in(stage: Stage) -> None:
     assert stage.send(stage.owner, encode_call("setOperator(address,bool)", FEE_RECIPIENT, True)).ok
     for call in (
         stage.calldata(*ROUTE, target_block=stage.number + 1),
-        callback_v3(1, -1, debt(stage.weth, 1, 0, [])),
+        callback_v3(1, -1, debt(stage.weth, 1)),
     ):
         stage.backend.set_code(FEE_RECIPIENT, puppet((stage.executor, call)))
         again = stage.calldata(*ROUTE, bid=1)
@@ -84,8 +100,8 @@ def test_a_stolen_operator_key_cannot_take_what_is_held(stage: Stage) -> None:
     stage.give("WETH", ETHER)
     stage.give("WETH", ETHER, FAKE_2)
     hops = [(1, word(FAKE), usdc, 0), (1, word(FAKE_2), stage.weth, 0)]
-    claim = callback_v3(1, -loot, debt(stage.weth, 1, 1, hops))
-    ask = callback_v3(loot, -1, debt(usdc, loot, 0, []))
+    claim = callback_v3(1, -loot, debt(stage.weth, 1, hops[1], token_in=usdc))
+    ask = callback_v3(loot, -1, debt(usdc, loot))
     # weth > usdc, so the first pool answers (usdc out, weth in), the second (usdc in, weth out)
     first = encode(["int256", "int256"], [-loot, 1])
     second = encode(["int256", "int256"], [loot, -2])

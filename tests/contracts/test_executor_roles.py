@@ -8,8 +8,7 @@ from eth_utils.crypto import keccak
 from chain.devnet.artifacts import load_artifact
 from chain.devnet.calldata import encode_arguments, encode_call
 from core.errors import DevnetError
-from execution.encode import HOP_TYPE
-from tests.contracts.hostile import FAKE, debt, execute, word
+from tests.contracts.hostile import FAKE, FIRST, LAST, debt, execute, word
 from tests.executor_stage import Stage
 
 ETHER = 10**18
@@ -81,7 +80,7 @@ def test_not_even_the_owner_may_play_a_pool(stage: Stage, name: str, who: str) -
 def test_a_stranger_cannot_make_a_real_pool_call_back(stage: Stage) -> None:
     stage.give("WETH", ETHER)
     pair = stage.pool("uniswap_v2/USDC").address
-    data = debt(stage.weth, ETHER, 0, [])
+    data = debt(stage.weth, ETHER)
     swap = encode_call("swap(uint256,uint256,address,bytes)", 1, 0, stage.executor, data)
     assert stage.reason(stage.stranger, swap, to=pair) == f"UnexpectedCallback(caller={pair})"
 
@@ -92,7 +91,7 @@ def test_a_stranger_cannot_make_the_vault_lend_to_us(stage: Stage) -> None:
         stage.executor,
         [stage.weth],
         [ETHER],
-        debt(stage.weth, ETHER, 0, []),
+        debt(stage.weth, ETHER),
     )
     vault = stage.world.vault
     assert stage.reason(stage.stranger, loan, to=vault) == f"UnexpectedCallback(caller={vault})"
@@ -175,8 +174,7 @@ def test_ether_comes_from_weth_only(stage: Stage) -> None:
 
 def test_a_bid_needs_weth_as_the_start_token(stage: Stage) -> None:
     usdc = stage.world.tokens["USDC"].address
-    route = (usdc, 1, 0, 1, stage.number + 1, 1, [(0, word(FAKE), usdc, 0)])
-    data = encode_call(f"execute((address,uint256,uint256,uint256,uint256,uint8,{HOP_TYPE}[]))", route)
+    data = execute(stage, 1, (0, word(FAKE), usdc, 0), token=usdc, bid=1)
     assert stage.reason(stage.operator, data) == f"BidNeedsWeth(token={usdc})"
 
 
@@ -190,9 +188,12 @@ def test_a_route_needs_a_hop(stage: Stage) -> None:
     assert stage.reason(stage.operator, execute(stage, 1)) == "EmptyRoute()"
 
 
-def test_a_pool_of_the_vault_cannot_fund_a_route(stage: Stage) -> None:
-    data = execute(stage, 1, (2, word(FAKE), stage.weth, 0))
-    assert stage.reason(stage.operator, data) == "FirstHopCannotFund()"
+@pytest.mark.parametrize(("funding", "hop"), [(FIRST, 0), (LAST, 1)])
+def test_a_pool_of_the_vault_cannot_fund_a_route(stage: Stage, funding: int, hop: int) -> None:
+    dai = stage.world.tokens["DAI"].address
+    hops = (2, word(FAKE), dai, 0), (2, word(FAKE), stage.weth, 0)
+    data = execute(stage, 1, *hops, funding=funding, last_amount_in=1)
+    assert stage.reason(stage.operator, data) == f"HopCannotFund(hop={hop})"
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])

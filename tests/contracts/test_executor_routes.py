@@ -12,7 +12,7 @@ from tests.executor_stage import Stage
 
 ETHER = 10**18
 FEE_RECIPIENT = "0x" + "00" * 20
-VAULT, FIRST = Funding.BALANCER_V2_VAULT, Funding.FIRST_POOL
+VAULT, FIRST, LAST = Funding.BALANCER_V2_VAULT, Funding.FIRST_POOL, Funding.LAST_POOL
 
 # the pool that a trader moves, what the trader sells there, and the route that gains by it
 V3_TO_V2 = (("uniswap_v2/USDC", "WETH", 200 * ETHER), ("uniswap_v3/USDC/500", "uniswap_v2/USDC"))
@@ -24,6 +24,12 @@ V3_TO_WEIGHTED = (("uniswap_v3/DAI", "DAI", 200_000 * ETHER), ("uniswap_v3/DAI",
 FOUR_HOPS = (
     ("uniswap_v2/DAI", "DAI", 200_000 * ETHER),
     ("uniswap_v2/DAI", "balancer_v2/DAI", "uniswap_v3/USDC/500", "uniswap_v2/USDC"),
+)
+WEIGHTED_TO_V2 = (("uniswap_v2/DAI", "WETH", 200 * ETHER), ("balancer_v2/DAI", "uniswap_v2/DAI"))
+WEIGHTED_TO_V3 = (("uniswap_v3/DAI", "WETH", 200 * ETHER), ("balancer_v2/DAI", "uniswap_v3/DAI"))
+FOUR_HOPS_FROM_WEIGHTED = (
+    ("uniswap_v2/USDC", "WETH", 200 * ETHER),
+    ("balancer_v2/DAI", "uniswap_v3/DAI", "uniswap_v3/USDC/500", "uniswap_v2/USDC"),
 )
 
 GAINING = [
@@ -37,6 +43,13 @@ GAINING = [
     pytest.param(V2_TO_WEIGHTED, FIRST, id="v2-weighted-first-pool"),
     pytest.param(V3_TO_WEIGHTED, FIRST, id="v3-weighted-first-pool"),
     pytest.param(FOUR_HOPS, FIRST, id="four-hops-first-pool"),
+    pytest.param(V3_TO_V2, LAST, id="v3-v2-last-pool"),
+    pytest.param(V2_TO_V3, LAST, id="v2-v3-last-pool"),
+    pytest.param(V2_TO_V2, LAST, id="v2-v2-last-pool"),
+    pytest.param(V3_TO_V3, LAST, id="v3-v3-last-pool"),
+    pytest.param(WEIGHTED_TO_V2, LAST, id="weighted-v2-last-pool"),
+    pytest.param(WEIGHTED_TO_V3, LAST, id="weighted-v3-last-pool"),
+    pytest.param(FOUR_HOPS_FROM_WEIGHTED, LAST, id="four-hops-last-pool"),
 ]
 
 
@@ -86,7 +99,7 @@ def test_a_bid_above_the_profit_reverts_even_if_money_is_held(stage: Stage) -> N
     assert stage.reason(stage.operator, data).startswith("NotProfitable(")
 
 
-@pytest.mark.parametrize("funding", [VAULT, FIRST])
+@pytest.mark.parametrize("funding", [VAULT, FIRST, LAST])
 @pytest.mark.parametrize("case", [V3_TO_V2, V2_TO_V3])
 def test_a_losing_route_reverts_even_if_money_is_held(stage: Stage, case: Any, funding: Funding) -> None:
     route = tuple(reversed(open_gap(stage, case)))
@@ -124,11 +137,15 @@ def test_the_loan_fee_comes_out_of_the_profit(stage: Stage) -> None:
     assert stage.held() == free - amount * fee // ETHER
 
 
-def test_no_approval_is_left_after_a_swap_in_the_vault(stage: Stage) -> None:
-    route = open_gap(stage, V2_TO_WEIGHTED)
-    assert stage.send(stage.operator, stage.calldata(*route)).ok
-    dai, signature = stage.world.tokens["DAI"].address, "allowance(address,address)"
-    assert stage.read("uint256", signature, stage.executor, stage.world.vault, to=dai) == (0,)
+@pytest.mark.parametrize(("case", "funding"), [(V2_TO_WEIGHTED, FIRST), (WEIGHTED_TO_V2, LAST)])
+def test_no_approval_is_left_after_a_swap_in_the_vault(stage: Stage, case: Any, funding: Funding) -> None:
+    route = open_gap(stage, case)
+    assert stage.send(stage.operator, stage.calldata(*route, funding=funding)).ok
+    for token in (stage.weth, stage.world.tokens["DAI"].address):
+        allowed = stage.read(
+            "uint256", "allowance(address,address)", stage.executor, stage.world.vault, to=token
+        )
+        assert allowed == (0,)
 
 
 def test_a_pool_that_cannot_take_the_whole_input_refuses_the_route(stage: Stage) -> None:

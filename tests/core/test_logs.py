@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,12 +18,21 @@ from core.secrets import PrivateKey
 HEX = "ab" * 32
 
 
+@pytest.fixture(autouse=True)
+def logs_given_back() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+def lines() -> io.StringIO:
     stream = io.StringIO()
     set_up_logs("info", stream=stream)
-    yield stream
-    structlog.reset_defaults()
+    return stream
 
 
 def read(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -69,6 +79,33 @@ def test_exceptions_are_cleaned_too(lines: io.StringIO) -> None:
     assert HEX not in line["exception"]
 
 
+def test_what_a_library_logs_is_a_clean_line_too(lines: io.StringIO) -> None:
+    library = logging.getLogger("a.library")
+    try:
+        raise OSError(f"cannot connect to redis://:{HEX}@cache")
+    except OSError:
+        library.exception("secret %s of %s", HEX, "postgresql://omniarb:pw@db")
+    (line,) = read(lines)
+    assert (line["level"], line["logger"]) == ("error", "a.library")
+    assert line["event"] == "secret <hidden> of postgresql://<hidden>@db"
+    assert "redis://<hidden>@cache" in line["exception"]
+    assert HEX not in lines.getvalue()
+
+
+def test_libraries_are_heard_from_warnings_up(lines: io.StringIO) -> None:
+    logging.getLogger("a.library").info("chatter")
+    assert lines.getvalue() == ""
+
+
+def test_setting_up_twice_writes_a_line_once(lines: io.StringIO) -> None:
+    again = io.StringIO()
+    set_up_logs("error", stream=again)
+    logging.getLogger("a.library").warning("not so bad")
+    logging.getLogger("a.library").error("bad")
+    assert lines.getvalue() == ""
+    assert [line["event"] for line in read(again)] == ["bad"]
+
+
 def test_lines_below_the_level_are_dropped(lines: io.StringIO) -> None:
     structlog.get_logger().debug("noise")
     assert lines.getvalue() == ""
@@ -78,7 +115,6 @@ def test_the_console_form_is_for_people() -> None:
     stream = io.StringIO()
     set_up_logs("debug", form="console", stream=stream)
     structlog.get_logger().debug("block", number=5)
-    structlog.reset_defaults()
     assert "number=5" in stream.getvalue()
 
 

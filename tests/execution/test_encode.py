@@ -1,6 +1,7 @@
 """Calldata equals a general ABI encoder's; reverts become words."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,13 @@ def spec(family: str, number: int, fee: int = 3000) -> PoolSpec:
     return PoolSpec(family, pool_id, address, (), fee)
 
 
-def opportunity(specs: list[PoolSpec], amount_in: int = 10**18) -> Opportunity:
+def opportunity(specs: list[PoolSpec], amount_in: int = 10**18, last_amount_in: int = 1) -> Opportunity:
     tokens = [WETH, *TOKENS[: len(specs) - 1], WETH]
     hops = tuple(
         Hop(pool.pool_id, token_in, token_out, 1, 1)
         for pool, token_in, token_out in zip(specs, tokens, tokens[1:], strict=False)
     )
+    hops = (*hops[:-1], replace(hops[-1], amount_in=last_amount_in))
     return Opportunity("cycle", WETH, hops, amount_in, 0, 0, Certificate(0, 0, 1), 1, 0)
 
 
@@ -65,6 +67,7 @@ def test_the_selector_is_the_contracts() -> None:
     fees=st.lists(st.integers(0, 10**6), min_size=5, max_size=5),
     funding=st.sampled_from(Funding),
     amount_in=uint256,
+    last_amount_in=uint256,
     min_profit=uint256,
     bid=uint256,
     target_block=uint256,
@@ -74,14 +77,15 @@ def test_the_bytes_equal_a_general_encoders(
     fees: list[int],
     funding: Funding,
     amount_in: int,
+    last_amount_in: int,
     min_profit: int,
     bid: int,
     target_block: int,
 ) -> None:
-    if families[0] == "weighted":
+    if families[-1 if funding is Funding.LAST_POOL else 0] == "weighted":
         funding = Funding.BALANCER_V2_VAULT
     specs = [spec(family, 100 + n, fee) for n, (family, fee) in enumerate(zip(families, fees, strict=False))]
-    found = opportunity(specs, amount_in)
+    found = opportunity(specs, amount_in, last_amount_in)
     data = encode_execute(
         found, by_id(specs), funding=funding, min_profit=min_profit, bid=bid, target_block=target_block
     )
@@ -94,8 +98,9 @@ def test_the_bytes_equal_a_general_encoders(
         )
         for pool, hop in zip(specs, found.hops, strict=True)
     ]
-    source = 1 if funding is Funding.FIRST_POOL else 0
-    route = (WETH, amount_in, min_profit, bid, target_block, source, hops)
+    source = [Funding.BALANCER_V2_VAULT, Funding.FIRST_POOL, Funding.LAST_POOL].index(funding)
+    told = last_amount_in if funding is Funding.LAST_POOL else 0
+    route = (WETH, amount_in, min_profit, bid, target_block, source, told, hops)
     assert data == EXECUTE_SELECTOR + encode([ROUTE_TYPE], [route])
 
 
@@ -124,9 +129,14 @@ def test_a_family_the_contract_does_not_know_is_refused() -> None:
         encode_two_pools(specs=[spec("uniswap_v2", 1), spec("curve", 2)])
 
 
-def test_a_weighted_pool_does_not_fund_a_route() -> None:
-    with pytest.raises(InputError, match="cannot fund a route"):
-        encode_two_pools(specs=[spec("weighted", 1), spec("uniswap_v3", 2)])
+@pytest.mark.parametrize(("funding", "place"), [(Funding.FIRST_POOL, 0), (Funding.LAST_POOL, 1)])
+def test_a_weighted_pool_does_not_fund_a_route(funding: Funding, place: int) -> None:
+    specs = [spec("uniswap_v3", 1), spec("uniswap_v3", 2)]
+    assert encode_two_pools(specs=specs, funding=funding)
+    specs[place] = spec("weighted", 3)
+    with pytest.raises(InputError, match="cannot fund a route") as caught:
+        encode_two_pools(specs=specs, funding=funding)
+    assert caught.value.fields["pool_id"] == specs[place].pool_id
 
 
 @pytest.mark.parametrize(

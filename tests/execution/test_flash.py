@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from core.errors import ExecutionError
 from core.reasons import Reason, Refusal
 from execution.command import Funding
-from execution.flash import FirstPoolSwap, VaultLoan, choose_funding
+from execution.encode import encode_execute
+from execution.flash import FirstPoolSwap, LastPoolSwap, VaultLoan, choose_funding
 
-VAULT, FIRST = Funding.BALANCER_V2_VAULT, Funding.FIRST_POOL
+VAULT, FIRST, LAST = Funding.BALANCER_V2_VAULT, Funding.FIRST_POOL, Funding.LAST_POOL
 PLENTY = 10**24
 
 
@@ -28,10 +29,65 @@ def test_a_route_through_the_vault_is_funded_by_its_first_pool(case):
         assert refusal.reason is Reason.VAULT_LOCKED_BY_ROUTE
 
 
-def test_a_route_that_starts_in_the_vault_is_refused(case):
-    refusal = choose_funding(case.opportunity(case.vault_id, case.pair), case.specs, PLENTY)
+def test_a_route_that_starts_in_the_vault_is_funded_by_its_last_pool(case):
+    for last in (case.pair, case.pool):
+        route = case.opportunity(case.vault_id, last)
+        assert choose_funding(route, case.specs, PLENTY) is LAST
+        refusal = FirstPoolSwap().fee(route, case.specs)
+        assert isinstance(refusal, Refusal)
+        assert refusal.reason is Reason.VAULT_LOCKED_BY_ROUTE
+
+
+def test_a_route_that_starts_and_ends_in_the_vault_is_refused_and_says_why(case):
+    other = "0x" + "b4" * 32
+    specs = {**case.specs, other: case.specs[case.vault_id]}
+    for route in (
+        case.opportunity(case.vault_id, other),
+        case.opportunity(case.vault_id, case.pair, case.pool, other),
+    ):
+        refusal = choose_funding(route, specs, PLENTY)
+        assert isinstance(refusal, Refusal)
+        assert refusal.reason is Reason.VAULT_LOCKED_BY_ROUTE
+        whose_loan, first, last = refusal.detail.split("; ")
+        assert whose_loan.startswith(f"pool {case.vault_id} lives in the vault, whose loan")
+        assert first.startswith(f"the first pool {case.vault_id} lives in the vault")
+        assert last.startswith(f"the last pool {other} lives in the vault")
+
+
+def test_a_pool_that_a_route_uses_twice_does_not_fund_it(case):
+    twice = case.opportunity(case.pair, case.pool, case.pair)
+    for source in (FirstPoolSwap(), LastPoolSwap()):
+        refusal = source.fee(twice, case.specs)
+        assert isinstance(refusal, Refusal)
+        assert refusal.reason is Reason.POOL_LOCKED_BY_ROUTE
+    assert choose_funding(twice, case.specs, PLENTY) is VAULT
+    refusal = choose_funding(twice, case.specs, vault_balance=0)
     assert isinstance(refusal, Refusal)
-    assert refusal.reason is Reason.VAULT_LOCKED_BY_ROUTE
+    assert refusal.reason is Reason.POOL_LOCKED_BY_ROUTE
+    assert "the vault holds 0" in refusal.detail
+    # the first pool comes again, the last one does not
+    assert choose_funding(case.opportunity(case.pair, case.pair, case.pool), case.specs, 0) is LAST
+
+
+FAMILIES = st.lists(st.sampled_from(["pair", "pool", "vault_id"]), min_size=1, max_size=4)
+
+
+@given(names=FAMILIES, balance=st.sampled_from([0, PLENTY]), share=st.integers(0, 2))
+def test_what_is_chosen_can_be_encoded_and_a_refusal_means_that_nothing_can(case, names, balance, share):
+    route = case.opportunity(*(getattr(case, name) for name in names))
+    funding = choose_funding(route, case.specs, balance, share)
+    able = {
+        VAULT: "vault_id" not in names and balance > 0,
+        FIRST: names[0] != "vault_id" and names.count(names[0]) == 1,
+        LAST: names[-1] != "vault_id" and names.count(names[-1]) == 1,
+    }
+    if share > 0 and (able[FIRST] or able[LAST]):
+        able[VAULT] = False
+    assert funding == next((source for source, can in able.items() if can), funding)
+    assert isinstance(funding, Refusal) == (not any(able.values()))
+    if isinstance(funding, Funding) and len(names) % 2 == 0:
+        terms = {"min_profit": 0, "bid": 0, "target_block": 1}
+        assert encode_execute(route, case.specs, funding=funding, **terms)
 
 
 def test_a_vault_that_holds_too_little_is_passed_over_at_one_unit(case):
@@ -55,8 +111,9 @@ def test_the_vaults_fee_is_rounded_up(case, amount, share):
     assert fee == (0 if share == 0 else (amount * share - 1) // 10**18 + 1)
 
 
-def test_the_first_pool_costs_nothing_extra(case):
+def test_a_pool_of_the_route_costs_nothing_extra(case):
     assert FirstPoolSwap().fee(case.opportunity(case.pair, case.vault_id), case.specs) == 0
+    assert LastPoolSwap().fee(case.opportunity(case.vault_id, case.pair), case.specs) == 0
 
 
 def test_an_unknown_pool_is_an_error_that_says_what_to_do(case):

@@ -89,13 +89,23 @@ def test_the_contract_is_told_what_the_decision_says(case):
     decision = decided(case)
     plan = planned(case, decision)
     (route,) = decode([ROUTE_TYPE], plan.calldata[4:])
-    token, amount_in, min_profit, bid, target, funding, hops = route
+    token, amount_in, min_profit, bid, target, funding, last_amount_in, hops = route
     assert token == case.weth
     assert (amount_in, bid, target, funding) == (10**19, decision.bid, 100, 1)
+    assert last_amount_in == 0
     assert min_profit == plan.min_profit == 10**17 * 999 // 1_000 - decision.bid
     assert len(hops) == 2
     assert (plan.max_fee_per_gas, plan.bid, plan.target_block) == (10**9, decision.bid, 100)
     assert decision.gas_estimate < plan.gas_limit <= MAX_TRANSACTION_GAS
+
+
+def test_a_last_pool_is_told_its_input_and_nothing_else_changes(case):
+    decision = decided(case)
+    first, last = (planned(case, decision, funding=f) for f in (Funding.FIRST_POOL, Funding.LAST_POOL))
+    (before,), (after,) = (decode([ROUTE_TYPE], plan.calldata[4:]) for plan in (first, last))
+    assert after[5:7] == (2, decision.opportunity.hops[-1].amount_in)
+    assert (after[:5], after[7]) == (before[:5], before[7])
+    assert (last.min_profit, last.funding) == (first.min_profit, Funding.LAST_POOL)
 
 
 @given(ppm=st.integers(0, 900_000), share=st.floats(0, 1))

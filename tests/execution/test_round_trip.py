@@ -167,6 +167,23 @@ async def test_what_was_found_is_paid_to_the_wei_and_settled_to_the_wei(desk, ga
     assert traded
 
 
+@pytest.mark.parametrize("last", ["uniswap_v2/DAI", "uniswap_v3/DAI"])
+async def test_a_route_that_starts_in_the_vault_is_paid_to_the_wei(desk, last):
+    stage = desk.stage
+    stage.sell(last, "WETH", 300 * ETHER)
+    route = [stage.pool(name).pool_id for name in ("balancer_v2/DAI", last)]
+    opportunity = next(o for o in await desk.opportunities() if [hop.pool_id for hop in o.hops] == route)
+    funding = choose_funding(opportunity, desk.specs, 10**24)
+    assert funding is Funding.LAST_POOL
+    decision = await desk.decided(opportunity, funding)
+    plan = desk.planned(decision, funding)
+    tokens = stage.held()
+    (hashed,) = mine_together(stage.backend, stage.operator, [(plan.executor, plan.calldata)])
+    _, settlement = await settled(desk, decision, hashed)
+    assert settlement.verdict is Reason.LANDED
+    assert (stage.held() - tokens + decision.bid, stage.held("DAI")) == (opportunity.gross_profit, 0)
+
+
 async def test_a_rival_that_took_the_cycle_first_outbid_us_and_its_payment_is_known(desk):
     stage = desk.stage
     stage.sell("uniswap_v2/USDC", "WETH", 200 * ETHER)

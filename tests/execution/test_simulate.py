@@ -20,7 +20,7 @@ from tests.executor_stage import Stage, make_stage
 
 ETHER = 10**18
 NEW_ACCOUNT = "0x" + "b1" * 20
-VAULT, FIRST = Funding.BALANCER_V2_VAULT, Funding.FIRST_POOL
+VAULT, FIRST, LAST = Funding.BALANCER_V2_VAULT, Funding.FIRST_POOL, Funding.LAST_POOL
 
 ROUTES = [
     pytest.param(("uniswap_v3/USDC/500", "uniswap_v2/USDC"), VAULT, id="v3-v2-vault"),
@@ -28,6 +28,13 @@ ROUTES = [
     pytest.param(("uniswap_v2/DAI", "uniswap_v3/DAI"), VAULT, id="v2-v3-vault"),
     pytest.param(("uniswap_v2/DAI", "uniswap_v3/DAI"), FIRST, id="v2-v3-first-pool"),
     pytest.param(("uniswap_v2/DAI", "balancer_v2/DAI"), FIRST, id="v2-weighted-first-pool"),
+    pytest.param(("uniswap_v3/USDC/500", "uniswap_v2/USDC"), LAST, id="v3-v2-last-pool"),
+    pytest.param(("uniswap_v2/DAI", "uniswap_v3/DAI"), LAST, id="v2-v3-last-pool"),
+    pytest.param(
+        ("balancer_v2/DAI", "uniswap_v3/DAI", "uniswap_v3/USDC/500", "uniswap_v2/USDC"),
+        LAST,
+        id="weighted-v3-v3-v2-last-pool",
+    ),
 ]
 
 
@@ -114,6 +121,13 @@ async def test_money_already_held_is_not_profit(stage: Stage, provider: Provider
         (("uniswap_v2/USDC", "uniswap_v3/USDC/500"), {}, "RouteLoses(amountOut="),
         (("uniswap_v3/USDC/500", "uniswap_v2/USDC"), {"min_profit": ETHER}, "NotProfitable(balance="),
         (("uniswap_v2/DAI", "balancer_v2/DAI"), {"funding": VAULT}, "BAL#400"),
+        (("balancer_v2/DAI", "uniswap_v2/DAI"), {"funding": LAST}, "RouteLoses(amountOut="),
+        (("balancer_v2/DAI", "uniswap_v3/DAI"), {"funding": LAST}, "RouteLoses(amountOut="),
+        (
+            ("uniswap_v3/USDC/500", "uniswap_v2/USDC"),
+            {"funding": LAST, "last_amount_in": 10**10},
+            "LastHopUnpaid(amountOut=",
+        ),
         (("uniswap_v3/USDC/500", "uniswap_v2/USDC"), {"target_block": 1}, "WrongBlock(current="),
     ],
 )

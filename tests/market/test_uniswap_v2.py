@@ -81,6 +81,14 @@ def test_a_swap_the_pair_would_revert_is_refused_with_its_reason(
     assert refused.value.fields["reason"] is reason
 
 
+@pytest.mark.parametrize("reserves", [(0, 10), (10, 0), (0, 0)])
+def test_a_pair_without_reserves_asks_no_price(reserves: tuple[int, int]) -> None:
+    for ask in (UniswapV2Pool.swap, UniswapV2Pool.amount_in):
+        with pytest.raises(SwapRefused) as refused:
+            ask(pair(*reserves), "0xa", "0xb", 5)
+        assert refused.value.fields["reason"] is Reason.ZERO_LIQUIDITY
+
+
 @pytest.mark.parametrize("wanted", [0, 10**18, 10**19])
 def test_an_output_the_pair_cannot_pay_is_refused(wanted: int) -> None:
     with pytest.raises(SwapRefused):

@@ -1,8 +1,6 @@
-"""Concentrated liquidity: the walk, what is known, and what recorded swaps reveal."""
+"""Concentrated liquidity: the walk, positions, and what is refused."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -12,37 +10,10 @@ from core.errors import MarketError, SwapRefused
 from core.reasons import Reason
 from market.pools.pool import Pool
 from market.pools.spec import PoolSpec
-from market.pools.uniswap_v3 import NOTHING_KNOWN, UniswapV3Pool
-from market.pools.v3_math import MAX_SQRT_RATIO, Q96, sqrt_ratio_at_tick, tick_at_sqrt_ratio
+from market.pools.uniswap_v3 import UniswapV3Pool
+from market.pools.v3_math import MAX_SQRT_RATIO, Q96, tick_at_sqrt_ratio
 from market.pools.v3_ticks import TickMap
-
-SPEC = PoolSpec("uniswap_v3", "0xpool", "0xpool", ("0xa", "0xb"), 3000, tick_spacing=60)
-WIDE, NARROW = 2 * 10**18, 5 * 10**18
-TICKS = {-60_000: WIDE, -120: NARROW, 180: -NARROW, 60_000: -WIDE}
-
-
-def pool(
-    tick: int = 0,
-    liquidity: int = WIDE + NARROW,
-    ticks: Mapping[int, int] = TICKS,
-    known: tuple[int, int] | None = None,
-) -> UniswapV3Pool:
-    return UniswapV3Pool(
-        spec=SPEC,
-        sqrt_price_x96=sqrt_ratio_at_tick(tick),
-        tick=tick,
-        liquidity=liquidity,
-        ticks=ticks,
-        known=known,
-    )
-
-
-def replayed(before: UniswapV3Pool, falls: bool, amount: int, seen: UniswapV3Pool) -> UniswapV3Pool:
-    """Carry out a swap on a pool that knows all, and tell it to one that only sees the event."""
-    walk = before.walk(falls, amount)
-    amounts = (walk.amount_in, -walk.amount_out) if falls else (-walk.amount_out, walk.amount_in)
-    after = walk.pool
-    return seen.after_swap(*amounts, after.sqrt_price_x96, after.liquidity, after.tick)
+from tests.small_v3 import NARROW, SPEC, TICKS, WIDE, pool
 
 
 def test_it_is_a_pool_and_keeps_ticks_in_order() -> None:
@@ -153,48 +124,6 @@ def test_burning_more_than_is_there_is_an_error() -> None:
 def test_initialising_sets_a_price_and_nothing_else() -> None:
     fresh = UniswapV3Pool(SPEC, 0, 0, 0, {}).after_initialize(Q96, 0)
     assert (fresh.sqrt_price_x96, fresh.liquidity, len(fresh.ticks), fresh.known) == (Q96, 0, 0, None)
-
-
-def test_the_first_swap_makes_a_pool_known_between_two_ticks_of_the_spacing() -> None:
-    unseen = UniswapV3Pool(SPEC, 0, 0, 0, {}, NOTHING_KNOWN)
-    seen = replayed(pool(), True, 10**15, unseen)
-    assert (seen.tick, seen.liquidity, seen.known) == (-3, WIDE + NARROW, (-60, 0))
-
-
-def test_a_swap_of_unchanged_liquidity_stretches_what_is_known() -> None:
-    whole = pool(tick=10)
-    seen = pool(tick=10, ticks={}, known=(0, 60))
-    seen = replayed(whole, True, 4 * 10**16, seen)
-    assert seen.known == (-120, 60)
-    assert not seen.ticks
-
-
-def test_crossing_the_next_tick_reveals_its_net_liquidity_in_both_directions() -> None:
-    for tick, falls, edge in ((-100, True, -120), (170, False, 180)):
-        whole = pool(tick=tick)
-        lower = tick // 60 * 60
-        seen = replayed(whole, falls, 8 * 10**15, pool(tick=tick, ticks={}, known=(lower, lower + 60)))
-        assert dict(seen.ticks) == {edge: TICKS[edge]}
-        assert seen.known == ((-180, -60) if falls else (120, 240))
-
-
-def test_a_jump_over_several_unknown_ticks_forgets_rather_than_guesses() -> None:
-    seen = replayed(pool(tick=10), True, 3 * 10**17, pool(tick=10, ticks={}, known=(0, 60)))
-    assert seen.tick < -180
-    assert seen.known == (seen.tick // 60 * 60, seen.tick // 60 * 60 + 60)
-    assert not seen.ticks
-
-
-@pytest.mark.parametrize("change", [(1, 0, 0), (0, 1, 0), (0, 0, 2**40)])
-def test_a_recorded_swap_is_reproduced_and_a_slightly_different_one_is_not(
-    change: tuple[int, int, int],
-) -> None:
-    walk = pool().walk(True, 10**17)
-    after = walk.pool
-    state = (after.sqrt_price_x96, after.liquidity, after.tick)
-    assert pool().reproduce(walk.amount_in, -walk.amount_out, *state) == walk
-    wrong = (walk.amount_in + change[0], -walk.amount_out + change[1], state[0] + change[2], *state[1:])
-    assert pool().reproduce(*wrong) is None
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,27 @@ def test_a_state_with_other_parameters_is_refused() -> None:
         AdaptiveConformal(0.8).restore({})
 
 
+@pytest.mark.parametrize("damage", [{"hits": None}, {"errors": [0.1, math.nan]}, {"level": math.inf}])
+def test_a_damaged_state_is_refused_and_changes_nothing(damage: dict[str, object]) -> None:
+    conformal = AdaptiveConformal()
+    serve(np.linspace(90, 110, 60), 0, conformal)
+    before, other = conformal.interval(100.0), AdaptiveConformal()
+    serve(np.linspace(80, 120, 90), 0, other)
+    with pytest.raises(ModelError):
+        conformal.restore(other.state() | damage)
+    assert (conformal.interval(100.0), conformal.count) == (before, 60)
+
+
+def test_a_copy_learns_apart() -> None:
+    one = AdaptiveConformal()
+    serve(np.linspace(90, 110, 60), 0, one)
+    two = one.copy()
+    before = two.interval(100.0)
+    assert (before, two.coverage, two.count) == (one.interval(100.0), one.coverage, 60)
+    serve(np.linspace(50, 150, 60), 0, one)
+    assert (two.interval(100.0), two.count) == (before, 60)
+
+
 @pytest.mark.parametrize("bad", [{"nominal": 0.0}, {"nominal": 1.0}, {"gamma": 0.0}, {"window": 3}])
 def test_impossible_parameters_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ModelError):

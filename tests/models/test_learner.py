@@ -152,31 +152,6 @@ def test_warm_up_with_little_history_is_only_stepped_through() -> None:
     assert len(learner.step(rows[20], fees[20])) == 3
 
 
-def test_after_a_reorg_forecasts_are_judged_by_the_new_branch() -> None:
-    rows, fees = story(40, 9)
-    other_rows, other_fees = story(40, 10)
-    learner = learner_of(horizon=2, window=4)
-    for row, fee in zip(rows, fees, strict=True):
-        learner.step(row, fee)
-    learner.rollback(35)
-    for row, fee in zip(other_rows[35:], other_fees[35:], strict=True):
-        learner.step(row, fee)
-    series = learner.study().series["persistence"]
-    assert series.blocks.tolist() == list(range(6, 41))
-    assert series.truth.tolist() == fees[5:35] + other_fees[35:]
-    # blocks 36 and 37 were forecast on 34 and 35, which stayed; 38 on the new 36
-    assert series.prediction[-5:].tolist() == [fees[33], fees[34], *other_fees[35:38]]
-
-
-def test_a_rollback_beyond_what_is_remembered_is_refused() -> None:
-    rows, fees = story(200, 9)
-    learner = learner_of()
-    for row, fee in zip(rows, fees, strict=True):
-        learner.step(row, fee)
-    with pytest.raises(ModelError, match="cannot go back"):
-        learner.rollback(10)
-
-
 def test_a_row_out_of_order_is_refused() -> None:
     rows, fees = story(10, 9)
     learner = learner_of()

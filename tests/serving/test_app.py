@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -27,12 +26,11 @@ from serving.environment import TOKEN_VARIABLE as TOKEN
 from serving.executor import executor_status, wait_for_result
 from tests.loop_double import LoopDouble
 from tests.registry_fixtures import LOSES, SCHEMA, WINS, log_and_promote, window
+from tests.serving.processes import listening_beyond_loopback, ray_processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 NAME = "base-fee-h2"
-LISTENING = "0A"
-"""State of a socket, as the kernel writes it."""
 
 
 @pytest.fixture(scope="module")
@@ -67,42 +65,6 @@ def app(home: TrackingStore, handlers: dict[signal.Signals, Any]) -> Iterator[Se
 def client(app: ServingApp) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=app.url, timeout=20) as made:
         yield made
-
-
-def ours() -> dict[str, str]:
-    """Return command lines of the living processes below this one, by id."""
-    parents, lines = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                parents[folder.name] = parent
-                lines[folder.name] = (folder / "cmdline").read_text().replace("\0", " ")
-    us, grew = {str(os.getpid())}, True
-    while grew:
-        found = {process for process, parent in parents.items() if parent in us} - us
-        us, grew = us | found, bool(found)
-    return {process: lines[process] for process in us if process != str(os.getpid())}
-
-
-def ray_processes() -> list[str]:
-    return [line for line in ours().values() if "ray" in line]
-
-
-def listening_beyond_loopback() -> list[int]:
-    """Return ports below this process that every address of the machine leads to."""
-    sockets = {}
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in Path(table).read_text().splitlines()[1:]:
-            _, place, _, state, *_, inode = line.split()[:10]
-            if state == LISTENING and set(place.partition(":")[0]) == {"0"}:
-                sockets[f"socket:[{inode}]"] = int(place.partition(":")[2], 16)
-    ports = []
-    for process in ours():
-        with contextlib.suppress(OSError):
-            links = [os.readlink(link) for link in Path(f"/proc/{process}/fd").iterdir()]
-            ports += [sockets[link] for link in links if link in sockets]
-    return ports
 
 
 def point_at(store: TrackingStore, version: str) -> None:

@@ -12,10 +12,11 @@ import time
 import pytest
 
 from chain.devnet import anvil as anvil_module
-from chain.devnet.anvil import BLOCK_TIME, GENESIS_TIME, Anvil
+from chain.devnet.anvil import Anvil
 from chain.devnet.artifacts import load_artifact
 from chain.devnet.backend import AnvilBackend
 from chain.devnet.calldata import encode_call
+from chain.devnet.rules import BLOCK_TIME, GENESIS_TIME
 from core.errors import ContractError, DevnetError
 
 SENDER = "0x" + "5e" * 20

@@ -1,0 +1,194 @@
+"""A version of a registered model: complete, tried on an example, tagged with why it serves or does not."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.pyfunc import save_model
+from mlflow.tracking import MlflowClient
+from mlflow.types import Schema, TensorSpec
+
+from core.errors import ModelError
+from core.reasons import Reason
+from models.evaluation import Study
+from models.forecaster import Window
+from models.snapshot import Snapshot, save_snapshot
+from models.tracking import LoggedStudy
+
+DIGEST_TAG = "snapshot_sha256"
+SERVED_FILE = Path(__file__).with_name("served.py")
+
+
+def alias_version(client: MlflowClient, name: str, alias: str) -> str | None:
+    """Return the version behind an alias, ``None`` if the model or the alias is not there."""
+    try:
+        return str(client.get_model_version_by_alias(name, alias).version)
+    except MlflowException as error:
+        # a missing model is "does not exist", a missing alias is "invalid parameter"
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Makes versions of one registered model out of one study.
+
+    Parameters
+    ----------
+    client
+        Bound to the store that the study was logged in.
+    study, logged
+        Scores, and the runs they were logged as.
+    name
+        Registered model.
+    example
+        A real window, stored with each version; whoever loads it tries it first.
+    """
+
+    client: MlflowClient
+    study: Study
+    logged: LoggedStudy
+    name: str
+    example: Window
+
+    def __call__(
+        self, model: str, snapshot: Snapshot, refused: Reason | None, *, stands_in_for: str = ""
+    ) -> str:
+        """Register the model as the next version and return the version.
+
+        A model that is registered already, bit for bit and with the same outcome, keeps its
+        version: a repeated run then serves what the first one served, under the same number.
+        """
+        check_answer(snapshot, self.example)
+        tags = self._tags(model, snapshot, refused, stands_in_for)
+        tags[DIGEST_TAG] = snapshot_digest(snapshot)
+        known = self._known_version(tags)
+        if known is not None:
+            return known
+        run_id = self.logged.runs[model]
+        code_version = self.client.get_run(run_id).data.tags.get("code_version", "unknown")
+        tags["code_version"] = code_version
+        entry = self.client.create_logged_model(
+            self.logged.experiment_id, name=model, source_run_id=run_id, model_type="forecaster"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model"
+            write_model(snapshot, path, self.example, run_id=run_id, model_id=entry.model_id)
+            self.client.log_model_artifacts(entry.model_id, str(path))
+        self.client.finalize_logged_model(entry.model_id, "READY")
+        try:
+            self.client.create_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        version = self.client.create_model_version(
+            self.name, entry.artifact_location, run_id=run_id, tags=tags, model_id=entry.model_id
+        )
+        return str(version.version)
+
+    def _known_version(self, tags: Mapping[str, str]) -> str | None:
+        same = self.client.search_model_versions(
+            f"name='{self.name}' and tags.{DIGEST_TAG}='{tags[DIGEST_TAG]}'"
+        )
+        numbers = [
+            int(version.version)
+            for version in same
+            if all(version.tags.get(tag) == tags[tag] for tag in ("model", "why"))
+        ]
+        return str(min(numbers)) if numbers else None
+
+    def _tags(
+        self, model: str, snapshot: Snapshot, refused: Reason | None, stands_in_for: str
+    ) -> dict[str, str]:
+        score, baseline = self.study.score(model), self.study.best_baseline
+        if refused:
+            why = f"not promoted: skill {score.skill:+.4f} against {baseline} is not above 0"
+        elif stands_in_for:
+            why = f"promoted: no model beats this baseline; the best, {stands_in_for}, does not"
+        else:
+            why = f"promoted: skill {score.skill:+.4f} against {baseline} over {score.count} forecasts"
+        return {
+            "model": model,
+            "baseline": baseline,
+            "skill": f"{score.skill:.6f}",
+            "mae": f"{score.mae:.6g}",
+            "coverage": f"{score.coverage:.4f}",
+            "nominal": f"{self.study.nominal:g}",
+            "state_block": str(snapshot.state_block),
+            "why": why,
+            "reason": refused.value if refused else "",
+        }
+
+
+def snapshot_digest(snapshot: Snapshot) -> str:
+    """Return the SHA-256 of a snapshot's file; equal models have equal files."""
+    with tempfile.TemporaryDirectory() as folder:
+        return save_snapshot(snapshot, Path(folder) / "snapshot.zip")
+
+
+def write_model(snapshot: Snapshot, path: Path, example: Window, *, run_id: str, model_id: str) -> None:
+    """Write a complete MLflow model folder that rebuilds ``snapshot``.
+
+    Parameters
+    ----------
+    snapshot
+        The model.
+    path
+        Folder to write; must not exist yet.
+    example
+        A real window; stored as ``float64[1, window, feature]``.
+    run_id, model_id
+        MLflow's run and logged model that it belongs to.
+
+    Raises
+    ------
+    ModelError
+        If the example lacks a feature of the schema.
+    """
+    tensor = snapshot.schema.matrix(example)[np.newaxis]
+    shape = (-1, snapshot.window, len(snapshot.schema.names))
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.float64), shape)]),
+        outputs=Schema([TensorSpec(np.dtype(np.float64), (-1, 3))]),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "snapshot.zip"
+        digest = save_snapshot(snapshot, file)
+        save_model(
+            path,
+            mlflow_model=Model(run_id=run_id, model_id=model_id),
+            python_model=str(SERVED_FILE),
+            artifacts={"snapshot": str(file)},
+            signature=signature,
+            input_example=tensor,
+            # named by hand: inference would start a process and read the whole environment
+            pip_requirements=["omniarb"],
+            metadata={
+                "features": list(snapshot.schema.names),
+                "outputs": ["value", "lower", "upper"],
+                "target": snapshot.target,
+                "horizon_blocks": snapshot.horizon_blocks,
+                DIGEST_TAG: digest,
+            },
+        )
+
+
+def check_answer(snapshot: Snapshot, window: Window) -> None:
+    """Ask for one forecast.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or its value is not a finite number within its bounds.
+    """
+    value, lower, upper = snapshot.answer(window)
+    if not (math.isfinite(value) and lower <= value <= upper):
+        raise ModelError(f"the model answers {value} with the interval {lower} to {upper}; train it again")
