@@ -182,6 +182,7 @@ def _live_config(
         block_time=devnet.block_time,
         agent=AGENT,
         window=settings.models.window_blocks,
+        node_timeout_s=settings.web3.timeout_seconds,
         relay_timeout_s=settings.flashbots.timeout_seconds,
     )
 

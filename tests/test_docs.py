@@ -188,7 +188,13 @@ def sample_summary() -> dict[str, Any]:
     told = [(number, 20.0, 20.5, 19.0, 21.0) for number in range(3)]
     study = make_study("base_fee_gwei", 2, 0.9, {"a_model": told}, {"persistence": told})
     outcome = PromotionOutcome("name", "1", "champion", "a_model", 0.1, "persistence", "a_model", 0.1, None)
-    nothing: dict[str, Any] = {"refusals": {}, "rows": (), "headers": (), "prices": {}, "gaps": ()}
+    nothing: dict[str, Any] = {
+        "refusals": {Reason.DUST_PROFIT: 1},
+        "rows": (),
+        "headers": (),
+        "prices": {},
+        "gaps": (),
+    }
     counted = {name.name: 1 for name in fields(Replay) if name.name not in nothing}
     live = LiveResult(
         first_block=1,
