@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO
 
 from core.errors import DevnetError
-from core.processes import die_with_parent
+from core.processes import that_dies_with_us
 from pipeline.devnet.description import DevnetDescription
 
 START_SECONDS = 60.0
@@ -52,14 +52,13 @@ class DevnetChild:
         """
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", "devnet", *self._arguments],
+                that_dies_with_us([sys.executable, "-m", "cli.main", "devnet", *self._arguments]),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 env=self._environ,
                 # Ctrl-C goes to us alone; we stop the child in order
                 start_new_session=True,
-                preexec_fn=die_with_parent(),
             )
         try:
             assert self._process.stdout is not None

@@ -24,7 +24,7 @@ import httpx
 from chain.devnet.artifacts import CONTRACTS
 from chain.devnet.rules import BLOCK_TIME, CHAIN_ID, GAS_LIMIT, GENESIS_TIME, HARDFORK
 from core.errors import DevnetError
-from core.processes import die_with_parent
+from core.processes import that_dies_with_us
 
 __all__ = ["BINARY", "BLOCK_TIME", "CHAIN_ID", "START_TIMEOUT", "Anvil"]
 
@@ -109,11 +109,10 @@ class Anvil:
         self.stop()  # what a node that died by itself left behind
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the node; stop() closes it)
         self._process = subprocess.Popen(  # noqa: ASYNC220 (fork and exec take a millisecond)
-            self._command(),
+            that_dies_with_us(self._command()),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            preexec_fn=die_with_parent(),
         )
         try:
             self._port = await self._listening(self._log)

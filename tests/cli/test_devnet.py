@@ -39,7 +39,7 @@ def test_the_local_chain_writes_keystores_and_goes_when_asked(tmp_path: Path) ->
         pids = children_of(process.pid)
         assert pids
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in said
     wait_until_gone(pids)
@@ -55,7 +55,7 @@ def test_a_recording_that_is_stopped_leaves_no_half_tape(tmp_path: Path, kind: s
         pids = children_of(process.pid)
         time.sleep(0.5)
         process.send_signal(kind)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     wait_until_gone(pids)
@@ -74,7 +74,7 @@ def test_a_node_that_dies_under_the_local_chain_is_told_in_one_line(
         (node,) = children_of(process.pid)
         time.sleep(0.2)
         os.kill(node, signal.SIGKILL)
-        _, said = process.communicate(timeout=15)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 1, said
     lines = [line for line in said.splitlines() if not line.startswith("block ")]
     assert len(lines) == 1, said
