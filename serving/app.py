@@ -27,7 +27,7 @@ from core.reasons import Reason
 from models.champion import find_champion
 from models.promotion import CHAMPION
 from models.tracking import TrackingStore
-from serving.executor import Loop, begin, create_executor, live_loop, ray_reason
+from serving.executor import Loop, begin, create_executor, live_loop, ray_reason, wait_until_gone
 from serving.gateway import Gateway
 from serving.outlook import APP_NAME
 from serving.ports import listening_port
@@ -38,6 +38,7 @@ from serving.scorer import ScoringService
 ANSWER_TIMEOUT_S = 10.0
 """How long the predictor may take to say what it serves."""
 START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
 """How long the execution actor may take to begin."""
 
 
@@ -140,10 +141,14 @@ class ServingApp:
         return self._executor
 
     def stop_executor(self) -> None:
-        """End the execution actor at once, whatever it is doing; its journal is on disk."""
+        """End the execution actor at once, whatever it is doing; its journal is on disk.
+
+        Returns when its name is free for the next one.
+        """
         if self._executor is not None:
             ray.kill(self._executor)
             self._executor = None
+            wait_until_gone(STOP_TIMEOUT_S)
 
     def stop(self) -> None:
         """Stop executor, deployments and, if we started it, Ray. Calling it twice is harmless."""

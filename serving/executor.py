@@ -7,6 +7,7 @@ asks it by name what it is doing.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -135,6 +136,17 @@ def create_executor(
     remote: Any = ray.remote(ExecutionActor)
     handle: ActorHandle[Any] = remote.options(**options).remote(config, make_loop)
     return handle
+
+
+def wait_until_gone(timeout_s: float) -> None:
+    """Return when no actor has the executor's name any more, or the time is over."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            ray.get_actor(ACTOR_NAME, namespace=NAMESPACE)
+        except ValueError:
+            return
+        time.sleep(0.02)
 
 
 async def ask_executor(method: str, timeout_s: float = ASK_TIMEOUT_S) -> Any:

@@ -62,6 +62,13 @@ def app(home: TrackingStore, handlers: dict[signal.Signals, Any]) -> Iterator[Se
 
 
 @pytest.fixture
+def place(app: ServingApp) -> Iterator[ServingApp]:
+    """The application, with no executor left in it for the next test, whatever this one does."""
+    yield app
+    app.stop_executor()
+
+
+@pytest.fixture
 def client(app: ServingApp) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=app.url, timeout=20) as made:
         yield made
@@ -197,10 +204,10 @@ def test_status_and_documentation_are_there(client: httpx.Client) -> None:
 
 
 def test_the_executor_runs_beside_serve_and_publishes_through_it(
-    app: ServingApp, client: httpx.Client, tmp_path: Path
+    place: ServingApp, client: httpx.Client, tmp_path: Path
 ) -> None:
     release = tmp_path / "release"
-    actor = app.start_executor(release, LoopDouble)
+    actor = place.start_executor(release, LoopDouble)
     status = client.get("/api/v1/status").json()["executor"]
     assert (status["state"], status["block"]) == ("running", 41)
     assert client.get("/api/v1/opportunities").json() == {"opportunities": [{"cycle_id": "c"}]}
@@ -208,13 +215,13 @@ def test_the_executor_runs_beside_serve_and_publishes_through_it(
         wait_for_result(actor, 0.2)
     assert caught.value.fields["reason"] is Reason.BUSY
     with pytest.raises(ServingError, match="running already"):
-        app.start_executor(release, LoopDouble)
+        place.start_executor(release, LoopDouble)
     release.write_text("fail")
     with pytest.raises(ExecutionError, match="fund it") as failed:
         wait_for_result(actor, 20)
     assert failed.value.fields == {"balance": 0}
     assert client.get("/api/v1/status").json()["executor"]["state"] == "failed"
-    app.stop_executor()
+    place.stop_executor()
     wait_until(lambda: client.get("/api/v1/opportunities").status_code == 503)
 
 
@@ -237,8 +244,8 @@ def test_what_listens_on_every_address_answers_only_to_our_token(app: ServingApp
                 assert (refusal.value.code() is not grpc.StatusCode.UNAUTHENTICATED) == known
 
 
-def test_an_executor_that_is_killed_is_one_line(app: ServingApp, tmp_path: Path) -> None:
-    actor = app.start_executor(tmp_path / "release", LoopDouble)
+def test_an_executor_that_is_killed_is_one_line(place: ServingApp, tmp_path: Path) -> None:
+    actor = place.start_executor(tmp_path / "release", LoopDouble)
     assert executor_status(actor, 10)["state"] == "running"
     with pytest.raises(ServingError, match="did not answer within") as late:
         executor_status(actor, 1e-6)
@@ -249,7 +256,6 @@ def test_an_executor_that_is_killed_is_one_line(app: ServingApp, tmp_path: Path)
             ask_actor(actor, 10)
         assert caught.value.fields["reason"] is Reason.NO_EXECUTOR
         assert "\n" not in caught.value.message
-    app.stop_executor()
 
 
 def broken_loop(_: Path) -> LoopDouble:
@@ -257,14 +263,13 @@ def broken_loop(_: Path) -> LoopDouble:
 
 
 def test_an_executor_that_does_not_start_is_one_line_and_leaves_the_place_free(
-    app: ServingApp, tmp_path: Path
+    place: ServingApp, tmp_path: Path
 ) -> None:
     with pytest.raises(ServingError, match="fund it") as caught:
-        app.start_executor(tmp_path / "release", broken_loop)
+        place.start_executor(tmp_path / "release", broken_loop)
     assert "\n" not in caught.value.message
-    actor = app.start_executor(tmp_path / "release", LoopDouble)
+    actor = place.start_executor(tmp_path / "release", LoopDouble)
     assert executor_status(actor, 10)["state"] == "running"
-    app.stop_executor()
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_started(home: TrackingStore) -> None:
