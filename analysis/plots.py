@@ -30,7 +30,7 @@ from models.figures import (
 VERDICT_COLOURS: Mapping[Reason, str] = {
     Reason.LANDED: COLOURS[2],
     Reason.OUTBID: COLOURS[1],
-    Reason.STATE_MOVED: COLOURS[4],
+    Reason.STATE_MOVED: COLOURS[0],
     Reason.REVERTED: COLOURS[3],
     Reason.LATE: COLOURS[5],
     Reason.NEVER_SIMULATED: COLOURS[6],
