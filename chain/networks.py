@@ -6,113 +6,43 @@ Facts live in ``configs/chains/NAME.json``. What changes on the chain (fees, liq
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from chain.blocks import Address
+from chain.network_facts import (
+    BlockTime,
+    Contract,
+    Count,
+    Fact,
+    Factory,
+    GasCap,
+    KnownToken,
+    NamedContract,
+    NativeToken,
+    OrderFlow,
+    RelayEndpoint,
+    WrappedNative,
+)
 from core.config_loader import ROOT, config_error, explain, read_json
 from core.errors import ConfigError
-from core.settings import HexAddress, HttpUrl, Whole
+
+NETWORKS = ROOT / "configs" / "chains"
+"""Where the facts lie, one file a chain."""
 
 
-def _hash(value: object) -> bytes:
-    digits = value.removeprefix("0x") if isinstance(value, str) else ""
-    if len(digits) != 64:
-        raise ValueError("a hash, 0x and 64 hex digits")
-    return bytes.fromhex(digits)
-
-
-Hash = Annotated[bytes, BeforeValidator(_hash)]
-Count = Annotated[Whole, Field(ge=1)]
-
-
-class _Fact(BaseModel):
-    """Base of all facts: frozen, complete, nothing unknown."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Sourced(_Fact):
-    """A fact that says where it was read."""
-
-    source: Annotated[str, Field(min_length=1)]
-
-
-class BlockTime(Sourced):
-    """Time between blocks, in seconds."""
-
-    seconds: Annotated[float, Field(gt=0)]
-
-
-class NativeToken(Sourced):
-    """The token that pays for gas."""
-
-    symbol: str
-    decimals: Count
-
-
-class WrappedNative(NativeToken):
-    """Its ERC-20 wrapper."""
-
-    address: HexAddress
-
-
-class GasCap(Sourced):
-    """Most gas one transaction may use."""
-
-    gas: Count
-
-
-class Contract(Sourced):
-    """A contract with one address on the chain."""
-
-    address: HexAddress
-
-
-class Factory(Contract):
-    """A pool factory and what CREATE2 needs to derive its pools' addresses.
+class Network(Fact):
+    """Fixed facts of one chain.
 
     Parameters
     ----------
-    deployer
-        Contract that executes CREATE2 (not the factory in every V3 fork).
-    init_code_hash
-        keccak256 of the pool's creation code.
-    fee_ppm
-        Fee of every pool, V2 family only.
-    tick_spacing_by_fee_ppm
-        V3 family only.
-    """
-
-    name: str
-    family: Literal["uniswap_v2", "uniswap_v3"]
-    deployer: HexAddress
-    init_code_hash: Hash
-    fee_ppm: Annotated[Whole, Field(gt=0, lt=1_000_000)] | None = None
-    tick_spacing_by_fee_ppm: Mapping[int, Count] = {}
-
-    @model_validator(mode="after")
-    def _fee_fits_family(self) -> Factory:
-        if (self.family == "uniswap_v2") != (self.fee_ppm is not None):
-            raise ValueError("fee_ppm for the V2 family and only there")
-        if (self.family == "uniswap_v3") != bool(self.tick_spacing_by_fee_ppm):
-            raise ValueError("tick_spacing_by_fee_ppm for the V3 family and only there")
-        return self
-
-
-class RelayEndpoint(Sourced):
-    """A relay or builder that takes bundles; ``signed`` says it insists on the signature header."""
-
-    name: str
-    url: HttpUrl
-    signed: bool
-
-
-class Network(_Fact):
-    """Fixed facts of one chain.
+    vault, vault_v3, pool_manager
+        Balancer V2 and V3 vaults and Uniswap V4's singleton; ``None`` where there is none.
+    tokens
+        Stablecoins and other tokens that most pools are paired with.
+    relays
+        Endpoints that take bundles; empty where a transaction can only be sent alone.
 
     Examples
     --------
@@ -122,13 +52,19 @@ class Network(_Fact):
     """
 
     name: str
+    title: str
     chain_id: Count
     block_time: BlockTime
     native: NativeToken
     wrapped_native: WrappedNative
     transaction_gas_cap: GasCap
+    orderflow: OrderFlow
     multicall3: Contract
     vault: Contract
+    vault_v3: Contract | None
+    pool_manager: Contract
+    curve_factories: tuple[NamedContract, ...]
+    tokens: tuple[KnownToken, ...]
     factories: tuple[Factory, ...]
     relays: tuple[RelayEndpoint, ...]
 
@@ -162,7 +98,18 @@ class Network(_Fact):
         raise ConfigError(f"{self.name} has no factory {name!r}; there are {names}", chain=self.name)
 
 
-def load_network(name: str, folder: Path = ROOT / "configs" / "chains") -> Network:
+def network_names(folder: Path = NETWORKS) -> tuple[str, ...]:
+    """Return the chains whose facts there are, in order of the alphabet.
+
+    Examples
+    --------
+    >>> network_names()
+    ('arbitrum', 'base', 'bsc', 'ethereum', 'optimism', 'polygon')
+    """
+    return tuple(sorted(file.stem for file in folder.glob("*.json")))
+
+
+def load_network(name: str, folder: Path = NETWORKS) -> Network:
     """Load a chain's facts from ``folder/name.json``.
 
     Raises
@@ -172,7 +119,7 @@ def load_network(name: str, folder: Path = ROOT / "configs" / "chains") -> Netwo
     """
     path = folder / f"{name}.json"
     if not path.is_file():
-        names = sorted(file.stem for file in folder.glob("*.json"))
+        names = network_names(folder)
         close = difflib.get_close_matches(name, names, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
         raise ConfigError(f"there is no chain {name!r}; {hint}", path=str(path))

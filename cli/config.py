@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from cli.chain_facts import check_facts
 from cli.output import print_json
 from cli.screen import Screen
 from core.config_loader import load_settings
@@ -18,6 +19,7 @@ def show_config(name: str, *, as_json: bool) -> None:
         With all problems at once.
     """
     settings = load_settings(name, os.environ)
+    check_facts(settings)
     document = settings.model_dump(mode="json")
     if as_json:
         print_json(document)

@@ -84,6 +84,18 @@ def config(
         show_config(name, as_json=as_json)
 
 
+@app.command(epilog="Example: omniarb chains base --json | jq .base.capabilities")
+def chains(
+    name: Annotated[str | None, typer.Argument(help="One chain in full; all of them by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what works on which chain: bundles, flash loans, mempool, factories, each with its source."""
+    from cli.chains import show_chains
+
+    with one_line_errors():
+        show_chains(name, as_json=as_json)
+
+
 @app.command(epilog="Example: omniarb bench loop --json")
 def bench(
     name: Annotated[str, typer.Argument(help="A benchmark's name, or all.")],

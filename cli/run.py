@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.report import build_report
+from cli.chain_facts import check_facts
 from cli.child import DevnetChild
 from cli.devnet import FLASHBOTS_FILE, WALLET_FILE
 from cli.execute import follow
@@ -91,6 +92,7 @@ def _checked_settings(options: RunOptions) -> Settings:
         raise InputError(
             "`omniarb run` works on recorded history and a local chain; use replay or development"
         )
+    check_facts(settings)
     listening_port(settings.serving.host, settings.serving.port)
     check_store(settings.storage.mlflow_home)
     return settings

@@ -20,6 +20,10 @@ class Reason(StrEnum):
     UNKNOWN_TICKS = "unknown_ticks"
     AMOUNT_TOO_SMALL = "amount_too_small"
     AMOUNT_TOO_LARGE = "amount_too_large"
+    CURVE_UNSOLVED = "curve_unsolved"
+    HOOKS_NOT_SUPPORTED = "hooks_not_supported"
+    DYNAMIC_FEE_NOT_SUPPORTED = "dynamic_fee_not_supported"
+    SHARE_NOT_SUPPORTED = "share_not_supported"
     NOT_CHECKABLE = "not_checkable"
     # scoring
     RATE_BELOW_ONE = "rate_below_one"

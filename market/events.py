@@ -11,8 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chain.blocks import Address, RawLog
-from core.errors import TapeError
-from market.pools.v3_math import MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK
+from market.log_words import (
+    LogWords,
+    decoded,
+    malformed,
+    place,
+    place_in_vault,
+    position_ticks,
+    topic_address,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,147 +144,58 @@ def decode(log: RawLog) -> Event | None:
     TapeError
         If topics or data do not fit the kind; ``fields`` hold block, log index and address.
     """
-    if not log.topics:
-        return None
-    decoder = _DECODERS.get(log.topics[0])
-    if decoder is None:
-        return None
-    count, build = decoder
-    if len(log.topics) != count:
-        raise _malformed(log, f"expected {count} topics, got {len(log.topics)}")
-    if len(log.data) % 32 or any(len(topic) != 32 for topic in log.topics):
-        raise _malformed(log, "topics and data must be whole 32-byte words")
-    return build(log)
-
-
-def _malformed(log: RawLog, why: str) -> TapeError:
-    return TapeError(
-        f"log {log.log_index} of block {log.block_number} is malformed: {why}; fetch the block again",
-        block=log.block_number,
-        log_index=log.log_index,
-        address=log.address,
-    )
-
-
-class _Words:
-    """Reads ABI words of one log and refuses those that do not fit their type."""
-
-    __slots__ = ("data", "log")
-
-    def __init__(self, log: RawLog, count: int | None) -> None:
-        self.log = log
-        self.data = log.data
-        if count is not None and len(log.data) != 32 * count:
-            raise _malformed(log, f"expected {count} words of data, got {len(log.data) / 32:g}")
-
-    def unsigned(self, index: int, bits: int = 256) -> int:
-        value = int.from_bytes(self.data[32 * index : 32 * index + 32], "big")
-        if value >> bits:
-            raise _malformed(self.log, f"word {index} exceeds {bits} bits")
-        return value
-
-    def signed(self, index: int) -> int:
-        return int.from_bytes(self.data[32 * index : 32 * index + 32], "big", signed=True)
-
-    def tick(self, index: int) -> int:
-        return _tick(self.log, self.signed(index))
-
-    def sqrt_price(self, index: int) -> int:
-        value = self.unsigned(index, 160)
-        if not MIN_SQRT_RATIO <= value < MAX_SQRT_RATIO:
-            raise _malformed(self.log, f"price {value} is outside the range of ticks")
-        return value
-
-    def array(self, head: int) -> tuple[int, int]:
-        """Return (index of first element, length) of a dynamic array."""
-        offset = self.unsigned(head)
-        if offset % 32 or offset + 32 > len(self.data):
-            raise _malformed(self.log, f"array offset {offset} is outside the data")
-        length = self.unsigned(offset // 32)
-        if offset + 32 + 32 * length > len(self.data):
-            raise _malformed(self.log, f"array of {length} elements runs past the data")
-        return offset // 32 + 1, length
-
-    def address(self, index: int) -> Address:
-        return f"0x{self.unsigned(index, 160):040x}"
-
-
-def _tick(log: RawLog, value: int) -> int:
-    if not MIN_TICK <= value <= MAX_TICK:
-        raise _malformed(log, f"tick {value} is out of range")
-    return value
-
-
-def _topic_address(log: RawLog, index: int) -> Address:
-    if any(log.topics[index][:12]):
-        raise _malformed(log, f"topic {index} is not an address")
-    return "0x" + log.topics[index][12:].hex()
-
-
-def _at(log: RawLog) -> tuple[str, Address, int, int, int]:
-    return log.address, log.address, log.block_number, log.log_index, log.transaction_index
-
-
-def _at_vault(log: RawLog) -> tuple[str, Address, int, int, int]:
-    return "0x" + log.topics[1].hex(), *_at(log)[1:]
+    return decoded(log, _DECODERS)
 
 
 def _pair_sync(log: RawLog) -> PairSync:
-    words = _Words(log, 2)
-    return PairSync(*_at(log), words.unsigned(0, 112), words.unsigned(1, 112))
+    words = LogWords(log, 2)
+    return PairSync(*place(log), words.unsigned(0, 112), words.unsigned(1, 112))
 
 
 def _pair_swap(log: RawLog) -> PairSwap:
-    words = _Words(log, 4)
-    return PairSwap(*_at(log), words.unsigned(0), words.unsigned(1), words.unsigned(2), words.unsigned(3))
+    words = LogWords(log, 4)
+    return PairSwap(*place(log), words.unsigned(0), words.unsigned(1), words.unsigned(2), words.unsigned(3))
 
 
 def _v3_initialize(log: RawLog) -> V3Initialize:
-    words = _Words(log, 2)
-    return V3Initialize(*_at(log), words.sqrt_price(0), words.tick(1))
+    words = LogWords(log, 2)
+    return V3Initialize(*place(log), words.sqrt_price(0), words.tick(1))
 
 
 def _v3_swap(log: RawLog) -> V3Swap:
-    words = _Words(log, 5)
+    words = LogWords(log, 5)
     state = words.sqrt_price(2), words.unsigned(3, 128), words.tick(4)
-    return V3Swap(*_at(log), words.signed(0), words.signed(1), *state)
-
-
-def _position_ticks(log: RawLog) -> tuple[int, int]:
-    lower, upper = (_tick(log, int.from_bytes(topic, "big", signed=True)) for topic in log.topics[2:4])
-    if lower >= upper:
-        raise _malformed(log, f"tick {lower} is not below {upper}")
-    return lower, upper
+    return V3Swap(*place(log), words.signed(0), words.signed(1), *state)
 
 
 def _v3_mint(log: RawLog) -> V3Mint:
-    words = _Words(log, 4)
+    words = LogWords(log, 4)
     amounts = words.unsigned(1, 128), words.unsigned(2), words.unsigned(3)
-    return V3Mint(*_at(log), *_position_ticks(log), *amounts)
+    return V3Mint(*place(log), *position_ticks(log), *amounts)
 
 
 def _v3_burn(log: RawLog) -> V3Burn:
-    words = _Words(log, 3)
+    words = LogWords(log, 3)
     amounts = words.unsigned(0, 128), words.unsigned(1), words.unsigned(2)
-    return V3Burn(*_at(log), *_position_ticks(log), *amounts)
+    return V3Burn(*place(log), *position_ticks(log), *amounts)
 
 
 def _vault_swap(log: RawLog) -> VaultSwap:
-    words = _Words(log, 2)
-    tokens = _topic_address(log, 2), _topic_address(log, 3)
-    return VaultSwap(*_at_vault(log), *tokens, words.unsigned(0), words.unsigned(1))
+    words = LogWords(log, 2)
+    tokens = topic_address(log, 2), topic_address(log, 3)
+    return VaultSwap(*place_in_vault(log), *tokens, words.unsigned(0), words.unsigned(1))
 
 
 def _vault_balance_changed(log: RawLog) -> VaultBalanceChanged:
-    words = _Words(log, None)
+    words = LogWords(log, None)
     if len(log.data) < 96:
-        raise _malformed(log, "three arrays expected")
+        raise malformed(log, "three arrays expected")
     (tokens_at, count), (deltas_at, deltas), (fees_at, fees) = (words.array(head) for head in range(3))
     if not count == deltas == fees:
-        raise _malformed(log, "tokens, deltas and fees differ in length")
+        raise malformed(log, "tokens, deltas and fees differ in length")
     tokens = tuple(words.address(tokens_at + i) for i in range(count))
     changes = tuple(words.signed(deltas_at + i) - words.unsigned(fees_at + i) for i in range(count))
-    return VaultBalanceChanged(*_at_vault(log), tokens, changes)
+    return VaultBalanceChanged(*place_in_vault(log), tokens, changes)
 
 
 _DECODERS: dict[bytes, tuple[int, Callable[[RawLog], Event]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,17 @@ from tests.devnet_fixtures import anvil_world, devnet, pyrevm_world
 quiet_libraries(os.environ)
 
 __all__ = ["anvil_world", "data_root", "devnet", "pyrevm_world"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def usual_signals() -> None:
+    """Listen to signals that whoever runs the tests may ignore: nohup does, and ``&`` in a script.
+
+    A child would inherit that, and what is tested is what a child does about them.
+    """
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,9 @@ PACKAGED = {
     ),
     "WeightedPoolFactory": f"{_BALANCER}/20230206-weighted-pool-v3/artifact/WeightedPoolFactory.json",
     "WeightedPool": f"{_BALANCER}/20230206-weighted-pool-v3/artifact/WeightedPool.json",
+    "ComposableStablePoolFactory": (
+        f"{_BALANCER}/20230206-composable-stable-pool-v3/artifact/ComposableStablePoolFactory.json"
+    ),
 }
 """Name to file below ``contracts/node_modules``."""
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Compiles every contract in contracts/src and writes contracts/artifacts/NAME.json.
+// Compiles every contract in contracts/src and contracts/src/conformance and writes contracts/artifacts/NAME.json.
 // With --check nothing is written: the committed artifacts must equal a fresh compilation byte for byte.
 //
 //   node contracts/scripts/compile.js [--check]
@@ -40,7 +40,7 @@ function loadCompiler() {
 const read = (name) => fs.readFileSync(path.join(SOURCES, name), "utf8");
 const sha256 = (text) => crypto.createHash("sha256").update(text, "utf8").digest("hex");
 
-// One compilation per top-level file, so that a new contract never changes the bytes of another.
+// One compilation per file, so that a new contract never changes the bytes of another.
 function compileFile(solc, file) {
   const input = {
     language: "Solidity",
@@ -77,9 +77,12 @@ function artifactOf(solc, file, name, contract) {
   };
 }
 
+const contractsIn = (folder) =>
+  fs.readdirSync(path.join(SOURCES, folder)).filter((file) => file.endsWith(".sol")).map((file) => folder + file);
+
 function compileAll() {
   const solc = loadCompiler();
-  const files = fs.readdirSync(SOURCES).filter((file) => file.endsWith(".sol")).sort();
+  const files = ["", "conformance/"].flatMap(contractsIn).sort();
   const artifacts = new Map();
   for (const file of files) {
     for (const [name, contract] of compileFile(solc, file)) {

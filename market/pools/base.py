@@ -64,3 +64,32 @@ class TwoTokenPool(PoolBase):
             token_in=token_in,
             token_out=token_out,
         )
+
+
+class ManyTokenPool(PoolBase):
+    """A pool of any number of tokens."""
+
+    __slots__ = ()
+
+    def _indices(self, token_in: Address, token_out: Address) -> tuple[int, int]:
+        """Return the places of two different tokens.
+
+        Raises
+        ------
+        MarketError
+            If they are the same, or one is not the pool's.
+        """
+        pair = self._index(token_in), self._index(token_out)
+        if pair[0] == pair[1]:
+            raise MarketError("a swap needs two different tokens", pool_id=self.pool_id, token=token_in)
+        return pair
+
+    def _index(self, token: Address) -> int:
+        try:
+            return self.spec.tokens.index(token)
+        except ValueError:
+            raise MarketError(
+                "the pool does not hold this token; take tokens from `tokens`",
+                pool_id=self.pool_id,
+                token=token,
+            ) from None

@@ -25,11 +25,17 @@ class PoolSpec:
         Parts per million of the input (V2 0.3 % = 3000; V3 pips; a weighted pool's
         fixed-point swap fee is ``fee * 10**12``).
     tick_spacing
-        V3 only.
+        Concentrated liquidity only.
     weights
         Weighted only, 1e18 fixed point.
     venue
         Name shown to people: ``uniswap_v2``, ``sushiswap``, ``balancer_v2`` …
+    fees
+        Where the fee depends on the token that is paid (Camelot V2): one for each of
+        ``tokens``, in parts per million, and then ``fee`` is not used. Empty elsewhere.
+    hooks
+        Uniswap V4: address of the hooks contract, the zero address if there is none. Balancer V3:
+        the same, named only if the hooks take part in swaps.
     """
 
     family: str
@@ -40,3 +46,5 @@ class PoolSpec:
     tick_spacing: int = 0
     weights: tuple[int, ...] = ()
     venue: str = ""
+    fees: tuple[int, ...] = ()
+    hooks: Address = ""

@@ -1,8 +1,10 @@
-"""Constant product pools: Uniswap V2 and its exact copies (SushiSwap and others).
+"""Constant product pools: Uniswap V2 and its copies (SushiSwap, PancakeSwap, Camelot and others).
 
-The contract never computes an output itself; it is paid, pays what the caller asked for
-and checks the product. The amounts here are the largest output and the smallest input
-that pass this check.
+The contract is paid, pays what the caller asked for and checks the product. The amounts
+here are the largest output and the smallest input that pass this check. Where the fee
+depends on the token that is paid (Camelot V2), the pair rounds the fee down to whole
+units before its check and so accepts a little more than it quotes; the amounts here are
+the quoted ones, which routers ask for.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ class UniswapV2Pool(TwoTokenPool):
     Parameters
     ----------
     spec
-        ``fee`` in ppm; 3000 gives exactly the contract's 997/1000, since a common factor
-        of numerator and denominator does not change any rounding here.
+        ``fee`` in ppm, or ``fees`` with one for each token; 3000 gives exactly the
+        contract's 997/1000, since a common factor of numerator and denominator does not
+        change any rounding here.
     reserve0, reserve1
         Raw units, as in the last ``Sync``.
 
@@ -46,12 +49,13 @@ class UniswapV2Pool(TwoTokenPool):
 
     def __post_init__(self) -> None:
         fits = 0 <= self.reserve0 <= MAX_RESERVE and 0 <= self.reserve1 <= MAX_RESERVE
-        if not fits or not 0 <= self.spec.fee < _PPM:
+        fees = self.spec.fees or (self.spec.fee,) * 2
+        if not fits or len(fees) != 2 or not all(0 <= fee < _PPM for fee in fees):
             raise MarketError(
-                "reserves must fit 112 bits and the fee must be below a million; reload the pair from a node",
+                "reserves must fit 112 bits and a fee must be below a million; reload the pair from a node",
                 pool_id=self.spec.pool_id,
                 reserves=(self.reserve0, self.reserve1),
-                fee=self.spec.fee,
+                fees=fees,
             )
 
     def swap(self, token_in: Address, token_out: Address, amount_in: int) -> Swap:
@@ -68,7 +72,7 @@ class UniswapV2Pool(TwoTokenPool):
             raise self._refused(Reason.ZERO_LIQUIDITY, "the pair has no reserves", amount_in)
         if amount_in <= 0:
             raise self._refused(Reason.AMOUNT_TOO_SMALL, "the input must be positive", amount_in)
-        kept = amount_in * (_PPM - self.spec.fee)
+        kept = amount_in * (_PPM - self._fee(zero_in))
         amount_out = kept * reserve_out // (reserve_in * _PPM + kept)
         if amount_out == 0:
             raise self._refused(Reason.AMOUNT_TOO_SMALL, "the input buys less than one unit", amount_in)
@@ -85,37 +89,53 @@ class UniswapV2Pool(TwoTokenPool):
             If the pair does not hold more than ``amount_out``, has no reserves to trade against,
             or the input does not fit.
         """
-        reserve_in, reserve_out = self._ordered(self._direction(token_in, token_out))
+        zero_in = self._direction(token_in, token_out)
+        reserve_in, reserve_out = self._ordered(zero_in)
         if reserve_in == 0 or reserve_out == 0:
             raise self._refused(Reason.ZERO_LIQUIDITY, "the pair has no reserves", amount_out)
         if amount_out <= 0:
             raise self._refused(Reason.AMOUNT_TOO_SMALL, "the output must be positive", amount_out)
         if amount_out >= reserve_out:
             raise self._refused(Reason.AMOUNT_TOO_LARGE, "the pair holds no more than that", amount_out)
-        paid = reserve_in * amount_out * _PPM // ((reserve_out - amount_out) * (_PPM - self.spec.fee)) + 1
+        kept = _PPM - self._fee(zero_in)
+        paid = reserve_in * amount_out * _PPM // ((reserve_out - amount_out) * kept) + 1
         if reserve_in + paid > MAX_RESERVE:
             raise self._refused(Reason.AMOUNT_TOO_LARGE, "reserves would exceed 112 bits", amount_out)
         return paid
 
     def accepts(self, token_in: Address, token_out: Address, amount_in: int, amount_out: int) -> bool:
         """Return whether the pair's product check passes for these amounts."""
-        reserve_in, reserve_out = self._ordered(self._direction(token_in, token_out))
+        zero_in = self._direction(token_in, token_out)
+        reserve_in, reserve_out = self._ordered(zero_in)
         if amount_in <= 0 or not 0 < amount_out < reserve_out:
             return False
-        adjusted = (reserve_in + amount_in) * _PPM - amount_in * self.spec.fee
+        fee = amount_in * self._fee(zero_in)
+        if self.spec.fees:
+            fee -= fee % _PPM
+        adjusted = (reserve_in + amount_in) * _PPM - fee
         left = (reserve_out - amount_out) * _PPM
         return adjusted * left >= reserve_in * reserve_out * _PPM**2
 
     def marginal_rate(self, token_in: Address, token_out: Address) -> float:
         """Return raw output per raw input at size zero, after the fee; 0.0 without reserves."""
-        reserve_in, reserve_out = self._ordered(self._direction(token_in, token_out))
+        zero_in = self._direction(token_in, token_out)
+        reserve_in, reserve_out = self._ordered(zero_in)
         if reserve_in == 0 or reserve_out == 0:
             return 0.0
-        return reserve_out / reserve_in * ((_PPM - self.spec.fee) / _PPM)
+        return reserve_out / reserve_in * ((_PPM - self._fee(zero_in)) / _PPM)
 
     def after_sync(self, reserve0: int, reserve1: int) -> UniswapV2Pool:
         """Return the pair after a ``Sync``."""
         return replace(self, reserve0=reserve0, reserve1=reserve1)
+
+    def after_fees(self, fee0: int, fee1: int) -> UniswapV2Pool:
+        """Return the pair after a change of its fees by token, in ppm (Camelot's ``FeePercentUpdated``)."""
+        return replace(self, spec=replace(self.spec, fees=(fee0, fee1)))
+
+    def _fee(self, zero_in: bool) -> int:
+        if not self.spec.fees:
+            return self.spec.fee
+        return self.spec.fees[0 if zero_in else 1]
 
     def _ordered(self, zero_in: bool) -> tuple[int, int]:
         return (self.reserve0, self.reserve1) if zero_in else (self.reserve1, self.reserve0)

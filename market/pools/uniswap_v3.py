@@ -1,9 +1,9 @@
-"""Concentrated liquidity pools: Uniswap V3.
+"""Concentrated liquidity pools: Uniswap V3, and Pancake V3, whose arithmetic is the same.
 
-A swap walks from tick to tick exactly as the contract does. Where only part of the tick
-map is known (a recorded day starts in the middle of a pool's life), a swap that would
-leave the known part is refused instead of guessed; :mod:`market.pools.v3_recorded` learns
-from recorded swaps what is beyond it.
+A swap walks from tick to tick exactly as the contract does, see :mod:`market.pools.v3_walk`.
+Where only part of the tick map is known (a recorded day starts in the middle of a pool's life),
+a swap that would leave the known part is refused instead of guessed;
+:mod:`market.pools.v3_recorded` learns from recorded swaps what is beyond it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,9 @@ from core.reasons import Reason
 from market.pools.base import TwoTokenPool
 from market.pools.pool import Swap
 from market.pools.spec import PoolSpec
-from market.pools.v3_math import (
-    MAX_SQRT_RATIO,
-    MAX_TICK,
-    MIN_SQRT_RATIO,
-    MIN_TICK,
-    Q96,
-    sqrt_ratio_at_tick,
-    swap_step,
-    tick_at_sqrt_ratio,
-)
+from market.pools.v3_math import MAX_TICK, MIN_TICK, sqrt_ratio_at_tick
 from market.pools.v3_ticks import TickMap
+from market.pools.v3_walk import Start, rate_at_size_zero, walk
 
 NOTHING_KNOWN = (0, 0)
 """``known`` of a pool of which not a single tick is known yet."""
@@ -68,7 +60,7 @@ class UniswapV3Pool(TwoTokenPool):
     Examples
     --------
     >>> spec = PoolSpec("uniswap_v3", "0xp", "0xp", ("0xa", "0xb"), 3000, tick_spacing=60)
-    >>> pool = UniswapV3Pool(spec=spec, sqrt_price_x96=Q96, tick=0, liquidity=2 * 10**18,
+    >>> pool = UniswapV3Pool(spec=spec, sqrt_price_x96=2**96, tick=0, liquidity=2 * 10**18,
     ...                      ticks={-6000: 2 * 10**18, 6000: -2 * 10**18})
     >>> pool.swap("0xa", "0xb", 10**17).amount_out
     94965947516311854
@@ -126,13 +118,9 @@ class UniswapV3Pool(TwoTokenPool):
         return Swap(walk.amount_in, walk.amount_out, walk.pool)
 
     def marginal_rate(self, token_in: Address, token_out: Address) -> float:
-        """Return raw output per raw input at size zero, after the fee; 0.0 without liquidity."""
+        """Return raw output per raw input at size zero, after the fee; 0.0 if nothing can be traded."""
         zero_for_one = self._direction(token_in, token_out)
-        if self.liquidity == 0 or self.sqrt_price_x96 == 0:
-            return 0.0
-        root = self.sqrt_price_x96 / Q96
-        price = root * root
-        return (price if zero_for_one else 1.0 / price) * (1.0 - self.spec.fee / 1_000_000)
+        return rate_at_size_zero(self._start(), zero_for_one)
 
     def walk(self, zero_for_one: bool, amount: int, limit: int | None = None) -> Walk:
         """Carry out a swap: exact input if ``amount`` is positive, exact output if negative.
@@ -151,54 +139,11 @@ class UniswapV3Pool(TwoTokenPool):
         SwapRefused
             If the swap would leave the known ticks, or the pool is not initialised.
         """
-        if limit is None:
-            limit = MIN_SQRT_RATIO + 1 if zero_for_one else MAX_SQRT_RATIO - 1
-        lower, upper = self.known or (MIN_TICK, MAX_TICK)
-        if self.sqrt_price_x96 == 0 or not lower <= self.tick < upper:
-            raise self._refused(Reason.UNKNOWN_TICKS, "nothing is known around the price", amount)
-        ticks, fee, known = self.tick_map, self.spec.fee, self.known or ()
-        price, tick, liquidity = self.sqrt_price_x96, self.tick, self.liquidity
-        remaining, total_in, total_out, crossed, steps = amount, 0, 0, 0, 0
-        while remaining and price != limit:
-            stop, initialised = self._next_stop(ticks, tick, zero_for_one)
-            stop_price = sqrt_ratio_at_tick(stop)
-            target = max(stop_price, limit) if zero_for_one else min(stop_price, limit)
-            start = price
-            price, paid, got, fee_paid = swap_step(start, target, liquidity, remaining, fee)
-            steps += 1
-            remaining = remaining - paid - fee_paid if amount > 0 else remaining + got
-            total_in += paid + fee_paid
-            total_out += got
-            if price == stop_price:
-                if initialised:
-                    liquidity = self._crossed(liquidity, -ticks[stop] if zero_for_one else ticks[stop])
-                    crossed += 1
-                elif stop in known:
-                    raise self._refused(Reason.UNKNOWN_TICKS, "the swap leaves the known ticks", amount)
-                tick = stop - 1 if zero_for_one else stop
-            elif price != start:
-                tick = tick_at_sqrt_ratio(price)
-        after = UniswapV3Pool(self.spec, price, tick, liquidity, self.ticks, self.known)
-        return Walk(total_in, total_out, remaining, after, crossed, steps)
-
-    def _next_stop(self, ticks: TickMap, tick: int, zero_for_one: bool) -> tuple[int, bool]:
-        """Return where the next step of a swap ends at the latest, and whether that tick is initialised.
-
-        Nothing is known at the ends of ``known``, so no step goes beyond them.
-        """
-        stop, initialised = ticks.next_within_word(tick, self.spec.tick_spacing, down=zero_for_one)
-        if self.known is None:
-            return stop, initialised
-        lower, upper = self.known
-        if zero_for_one:
-            return (stop, initialised) if stop > lower else (lower, False)
-        return (stop, initialised) if stop < upper else (upper, False)
-
-    def _crossed(self, liquidity: int, change: int) -> int:
-        """Return the active liquidity after crossing a tick that changes it."""
-        if liquidity + change < 0:
-            raise self._impossible("the ticks take away more liquidity than there is")
-        return liquidity + change
+        path = walk(self._start(), zero_for_one, amount, limit)
+        after = UniswapV3Pool(
+            self.spec, path.sqrt_price_x96, path.tick, path.liquidity, self.ticks, self.known
+        )
+        return Walk(path.amount_in, path.amount_out, path.remaining, after, path.crossed, path.steps)
 
     def after_initialize(self, sqrt_price_x96: int, tick: int) -> UniswapV3Pool:
         """Return the pool after ``Initialize``: a price, and no position anywhere."""
@@ -234,6 +179,18 @@ class UniswapV3Pool(TwoTokenPool):
                 "more liquidity was burnt than is active; reload the pool", pool_id=self.pool_id
             )
         return replace(self, ticks=ticks, liquidity=liquidity)
+
+    def _start(self) -> Start:
+        return Start(
+            self.spec.pool_id,
+            self.sqrt_price_x96,
+            self.tick,
+            self.liquidity,
+            self.tick_map,
+            self.spec.tick_spacing,
+            self.spec.fee,
+            self.known,
+        )
 
     def _impossible(self, why: str) -> MarketError:
         return MarketError(

@@ -180,19 +180,24 @@ def swap_step(
         amount_in = amount_in_between(lower, upper, liquidity, round_up=True)
         if spendable >= amount_in:
             amount_out = amount_out_between(lower, upper, liquidity, round_up=False)
-            return target, amount_in, amount_out, -(-amount_in * fee // (_PPM - fee))
+            return target, amount_in, amount_out, _fee_on(amount_in, fee)
         reached = price_after_input(sqrt_price, liquidity, spendable, zero_for_one)
     else:
         amount_out = amount_out_between(lower, upper, liquidity, round_up=False)
         if -remaining >= amount_out:
             amount_in = amount_in_between(lower, upper, liquidity, round_up=True)
-            return target, amount_in, amount_out, -(-amount_in * fee // (_PPM - fee))
+            return target, amount_in, amount_out, _fee_on(amount_in, fee)
         reached = price_after_output(sqrt_price, liquidity, -remaining, zero_for_one)
     lower, upper = (reached, sqrt_price) if zero_for_one else (sqrt_price, reached)
     amount_in = amount_in_between(lower, upper, liquidity, round_up=True)
     amount_out = amount_out_between(lower, upper, liquidity, round_up=False)
     if remaining < 0:
-        return reached, amount_in, min(amount_out, -remaining), -(-amount_in * fee // (_PPM - fee))
+        return reached, amount_in, min(amount_out, -remaining), _fee_on(amount_in, fee)
     if reached == target:
-        return reached, amount_in, amount_out, -(-amount_in * fee // (_PPM - fee))
+        return reached, amount_in, amount_out, _fee_on(amount_in, fee)
     return reached, amount_in, amount_out, remaining - amount_in
+
+
+def _fee_on(amount_in: int, fee: int) -> int:
+    """Return the fee on top of a net input; a fee of all of the input leaves none, so there is none on it."""
+    return -(-amount_in * fee // (_PPM - fee)) if fee < _PPM else amount_in

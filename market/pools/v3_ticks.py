@@ -110,6 +110,16 @@ class TickMap(Mapping[int, int]):
             return self._order[at], True
         return min(edge, MAX_TICK), False
 
+    def below(self, tick: int) -> int | None:
+        """Return the greatest initialised tick at or below ``tick``, if there is one."""
+        at = bisect_right(self._order, tick)
+        return self._order[at - 1] if at else None
+
+    def above(self, tick: int) -> int | None:
+        """Return the least initialised tick above ``tick``, if there is one."""
+        at = bisect_right(self._order, tick)
+        return self._order[at] if at < len(self._order) else None
+
     def between(self, after: int, upto: int) -> int:
         """Return the sum of net liquidity at ticks in ``after < tick <= upto``."""
         first, last = bisect_right(self._order, after), bisect_right(self._order, upto)

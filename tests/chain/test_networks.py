@@ -7,32 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_utils.crypto import keccak
 
-from chain.networks import Factory, load_network
+from chain.networks import load_network, network_names
 from core.config_loader import ROOT
 from core.errors import ConfigError
 
-USDC, WETH = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"
-
-
-def create2(factory: Factory, salt: bytes) -> str:
-    start = b"\xff" + bytes.fromhex(factory.deployer[2:]) + salt
-    return "0x" + keccak(start + factory.init_code_hash)[12:].hex()
-
-
-def test_known_pools_derive_from_the_factories() -> None:
-    network = load_network("ethereum")
-    a, b = bytes.fromhex(USDC[2:]), bytes.fromhex(WETH[2:])
-    v3_salt = keccak(b"".join(word.rjust(32, b"\0") for word in (a, b, (500).to_bytes(2, "big"))))
-    assert (
-        create2(network.factory("uniswap_v2"), keccak(a + b)) == "0xb4e16d0168e52d35cacd2c6185b44281ec28c9dc"
-    )
-    assert (
-        create2(network.factory("sushiswap_v2"), keccak(a + b))
-        == "0x397ff1542f962076d0bfe58ea045ffa2d347aca0"
-    )
-    assert create2(network.factory("uniswap_v3"), v3_salt) == "0x88e6a0c2ddd26feeb64f039a2c41296fcb3f5640"
+WETH = "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"
 
 
 def test_facts_are_typed_and_addresses_lowercase() -> None:
@@ -43,6 +23,32 @@ def test_facts_are_typed_and_addresses_lowercase() -> None:
     assert all(
         fact.source for fact in (*network.factories, *network.relays, network.vault, network.block_time)
     )
+
+
+@pytest.mark.parametrize("name", network_names())
+def test_every_chain_is_complete_and_consistent(name: str) -> None:
+    network = load_network(name)
+    assert network.name == name
+    assert network.block_time_seconds > 0
+    assert network.orderflow.public_mempool == (network.orderflow.pending == "public_mempool")
+    names = [factory.name for factory in network.factories]
+    assert len(set(names)) == len(names)
+    addresses = [token.address for token in network.tokens]
+    assert len(set(addresses)) == len(addresses)
+    assert any(token.stable for token in network.tokens)
+    assert network.weth not in addresses
+
+
+def test_there_are_six_chains_with_their_own_ids() -> None:
+    ids = {name: load_network(name).chain_id for name in network_names()}
+    assert ids == {
+        "ethereum": 1,
+        "optimism": 10,
+        "bsc": 56,
+        "polygon": 137,
+        "base": 8453,
+        "arbitrum": 42161,
+    }
 
 
 def test_an_unknown_chain_or_factory_names_the_known_ones() -> None:

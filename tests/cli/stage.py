@@ -52,8 +52,6 @@ def plain(text: str) -> str:
 
 
 def in_a_process(*arguments: str | Path, **environ: str) -> subprocess.Popen[str]:
-    # whoever runs the tests may ignore it (nohup does), and a child would inherit that
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     return subprocess.Popen(
         [sys.executable, "-m", "cli.main", *map(str, arguments)],
         stdout=subprocess.PIPE,

@@ -95,6 +95,27 @@ def test_an_output_the_pair_cannot_pay_is_refused(wanted: int) -> None:
         pair(10**18, 10**18).amount_in("0xa", "0xb", wanted)
 
 
+def test_a_fee_for_each_token_is_that_of_the_token_that_is_paid() -> None:
+    reserves = (1000 * 10**18, 2_000_000 * 10**18)
+    pool = pair(*reserves).after_fees(2_500, 10_000)
+    assert pool.spec.fees == (2_500, 10_000)
+    for tokens, fee in ((("0xa", "0xb"), 2_500), (("0xb", "0xa"), 10_000)):
+        same = pair(*reserves, fee)
+        assert pool.swap(*tokens, 10**18).amount_out == same.swap(*tokens, 10**18).amount_out
+        assert pool.amount_in(*tokens, 10**15) == same.amount_in(*tokens, 10**15)
+        assert pool.marginal_rate(*tokens) == same.marginal_rate(*tokens)
+
+
+def test_a_pair_that_rounds_its_fee_down_accepts_a_little_more_than_it_quotes() -> None:
+    pool = pair(10**6, 10**15).after_fees(3_000, 3_000)
+    quoted = pool.swap("0xa", "0xb", 100).amount_out
+    most = 100 * 10**15 // (10**6 + 100)  # of a hundred units the fee is none
+    assert quoted < most
+    assert pool.accepts("0xa", "0xb", 100, most)
+    assert not pool.accepts("0xa", "0xb", 100, most + 1)
+    assert not pair(10**6, 10**15).accepts("0xa", "0xb", 100, quoted + 1)
+
+
 def test_a_dead_pair_has_rate_zero() -> None:
     assert pair(0, 0).marginal_rate("0xa", "0xb") == 0.0
 
@@ -109,3 +130,9 @@ def test_a_token_the_pair_does_not_hold_is_an_error(tokens: tuple[str, str]) -> 
 def test_an_impossible_pair_cannot_be_built(reserve0: int, fee: int) -> None:
     with pytest.raises(MarketError, match="reserves"):
         pair(reserve0, 1, fee)
+
+
+@pytest.mark.parametrize("fees", [(3_000,), (3_000, 1_000_000), (3_000, -1), (1, 2, 3)])
+def test_fees_are_one_for_each_token(fees: tuple[int, ...]) -> None:
+    with pytest.raises(MarketError, match="fee"):
+        UniswapV2Pool(replace(SPEC, fees=fees), 1, 1)
