@@ -24,6 +24,8 @@ def spec_to_json(spec: PoolSpec) -> dict[str, Any]:
         "tick_spacing": spec.tick_spacing,
         "weights": [str(weight) for weight in spec.weights],
         "venue": spec.venue,
+        "fees": list(spec.fees),
+        "hooks": spec.hooks,
     }
 
 
@@ -38,6 +40,9 @@ def spec_from_json(row: dict[str, Any]) -> PoolSpec:
         tick_spacing=int(row["tick_spacing"]),
         weights=tuple(int(weight) for weight in row["weights"]),
         venue=row["venue"],
+        # tapes that were written before a spec had these have neither
+        fees=tuple(int(fee) for fee in row.get("fees", ())),
+        hooks=row.get("hooks", ""),
     )
 
 

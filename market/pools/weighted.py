@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from chain.blocks import Address
 from core.errors import MarketError
 from core.reasons import Reason
-from market.pools.base import PoolBase
+from market.pools.base import ManyTokenPool
 from market.pools.log_exp_math import complement, div_down, div_up, mul_down, mul_up, power_up
 from market.pools.pool import Swap
 from market.pools.spec import PoolSpec
@@ -22,7 +22,7 @@ _PPM_TO_FIXED = 10**12
 
 
 @dataclass(frozen=True, slots=True)
-class WeightedPool(PoolBase):
+class WeightedPool(ManyTokenPool):
     """Balances of one pool of the vault.
 
     Parameters
@@ -126,19 +126,3 @@ class WeightedPool(PoolBase):
     def _factor(self, index: int) -> int:
         factor: int = 10 ** (18 - self.decimals[index])
         return factor
-
-    def _indices(self, token_in: Address, token_out: Address) -> tuple[int, int]:
-        pair = self._index(token_in), self._index(token_out)
-        if pair[0] == pair[1]:
-            raise MarketError("a swap needs two different tokens", pool_id=self.pool_id, token=token_in)
-        return pair
-
-    def _index(self, token: Address) -> int:
-        try:
-            return self.spec.tokens.index(token)
-        except ValueError:
-            raise MarketError(
-                "the pool does not hold this token; take tokens from `tokens`",
-                pool_id=self.pool_id,
-                token=token,
-            ) from None

@@ -70,7 +70,7 @@ class DevnetDescription:
             fields["competitors"] = tuple(fields["competitors"])
             fields["tokens"] = tuple(Token(**token) for token in fields["tokens"])
             fields["specs"] = tuple(
-                PoolSpec(**spec | {"tokens": tuple(spec["tokens"]), "weights": tuple(spec["weights"])})
+                PoolSpec(**{name: tuple(it) if isinstance(it, list) else it for name, it in spec.items()})
                 for spec in fields["specs"]
             )
             return cls(**fields)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.errors import MarketError, SwapRefused
 from core.reasons import Reason
 from market.pools.pool import Pool
+from market.pools.snapshot import pool_from_json, pool_to_json
 from market.pools.spec import PoolSpec
 from market.pools.uniswap_v2 import MAX_RESERVE, UniswapV2Pool
 
@@ -136,3 +137,9 @@ def test_an_impossible_pair_cannot_be_built(reserve0: int, fee: int) -> None:
 def test_fees_are_one_for_each_token(fees: tuple[int, ...]) -> None:
     with pytest.raises(MarketError, match="fee"):
         UniswapV2Pool(replace(SPEC, fees=fees), 1, 1)
+
+
+def test_a_pair_with_a_fee_of_its_own_for_each_side_is_written_and_read_back() -> None:
+    spec = PoolSpec("uniswap_v2", "0xp", "0xp", ("0xa", "0xb"), 0, fees=(3000, 500))
+    pool = UniswapV2Pool(spec, 10**18, 2 * 10**18)
+    assert pool_from_json(pool_to_json(pool)) == pool
