@@ -69,12 +69,14 @@ class DevnetDescription:
             fields: dict[str, Any] = json.loads(line)
             fields["competitors"] = tuple(fields["competitors"])
             fields["tokens"] = tuple(Token(**token) for token in fields["tokens"])
-            fields["specs"] = tuple(
-                PoolSpec(**{name: tuple(it) if isinstance(it, list) else it for name, it in spec.items()})
-                for spec in fields["specs"]
-            )
+            fields["specs"] = tuple(map(_spec, fields["specs"]))
             return cls(**fields)
         except (ValueError, TypeError, KeyError) as error:
             raise DevnetError(
                 f"this is no description of a local chain ({error}); read the first line the devnet prints"
             ) from error
+
+
+def _spec(row: dict[str, Any]) -> PoolSpec:
+    values: dict[str, Any] = {name: tuple(it) if isinstance(it, list) else it for name, it in row.items()}
+    return PoolSpec(**values)
