@@ -15,6 +15,7 @@ from analysis.records import Calibration
 from chain.blocks import BlockHeader
 from core.reasons import Reason, Refusal
 from features.feature import FeatureRow
+from market.state import JOURNAL_DEPTH
 from models.conformal import AdaptiveConformal
 from models.forecaster import Forecast, Window
 
@@ -41,7 +42,9 @@ class Outlook:
 
     def __init__(self, source: ForecastSource, window: int) -> None:
         self._source = source
-        self._rows: deque[FeatureRow] = deque(maxlen=window)
+        self._window = window
+        # more than a window: what orphaned blocks pushed out is needed again
+        self._rows: deque[FeatureRow] = deque(maxlen=window + JOURNAL_DEPTH)
         self._waiting: dict[int, Forecast] = {}
         self._scored: list[tuple[int, float, Forecast]] = []
         self._conformal: AdaptiveConformal | None = None
@@ -56,7 +59,7 @@ class Outlook:
             if self._conformal is not None:
                 self._conformal.update(said.value, said.lower, said.upper, truth)
         self._rows.append(row)
-        if self._rows.maxlen is not None and len(self._rows) < self._rows.maxlen:
+        if len(self._rows) < self._window:
             return
         answer = await self._ask()
         if isinstance(answer, Forecast):
@@ -67,7 +70,7 @@ class Outlook:
     async def _ask(self) -> Forecast | Refusal:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await self._source(tuple(self._rows))
+                return await self._source(tuple(self._rows)[-self._window :])
         except TimeoutError:
             return Refusal(Reason.BUSY, f"no forecast within {PATIENCE_SECONDS:g} s")
 

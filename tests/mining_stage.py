@@ -98,7 +98,7 @@ class Stage:
             await provider.call("anvil_setCoinbase", [FEE_RECIPIENT])
 
     async def reorganise(self, depth: int) -> None:
-        """Replace the newest blocks by as many empty ones, and wait until the loop has dealt with it."""
+        """Replace the newest blocks by as many empty ones; the loop hears of it with the next block."""
         async with Provider(self.anvil.http_url) as provider:
             await provider.call("anvil_reorg", [depth, []])
             await provider.call("anvil_setCoinbase", [FEE_RECIPIENT])

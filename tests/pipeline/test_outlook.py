@@ -1,0 +1,51 @@
+"""Forecasts as served, and a chain that takes blocks back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from chain.blocks import BlockHeader
+from features.feature import FeatureRow
+from models.forecaster import Forecast, Window
+from pipeline.outlook import ENOUGH, WEI_PER_GWEI, Outlook
+
+Fees = Sequence[tuple[int, int]]
+"""Height and base fee in gwei."""
+
+
+async def source(window: Window) -> Forecast:
+    last = window[-1]
+    fee = last["base_fee_gwei"]
+    return Forecast(
+        "base_fee_gwei", last.block_number, 2, fee, fee - 1, fee + 1, 0.9, "1", "persistence", fee
+    )
+
+
+def look(outlook: Outlook, fees: Fees) -> None:
+    for number, fee in fees:
+        row = FeatureRow(number, number * 12, 0, ("base_fee_gwei",), (float(fee),), ())
+        header = BlockHeader(number, b"", b"", number * 12, fee * WEI_PER_GWEI, 0, 30_000_000)
+        asyncio.run(outlook.look(row, header))
+
+
+def told(number: int, seed: int) -> tuple[int, int]:
+    return number, 20 + number * seed % 7
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 12])
+def test_orphaned_blocks_leave_no_trace(depth: int) -> None:
+    """Long enough that intervals come from errors of this chain, so the orphans would show."""
+    head = ENOUGH * 2
+    stays = [told(number, 3) for number in range(1, head - depth + 1)]
+    orphans = [told(number, 5) for number in range(head - depth + 1, head + 1)]
+    branch = [told(number, 4) for number in range(head - depth + 1, head + 9)]
+    met, never = Outlook(source, 4), Outlook(source, 4)
+    look(met, [*stays, *orphans])
+    met.rollback(head - depth)
+    look(met, branch)
+    look(never, [*stays, *branch])
+    assert met.latest == never.latest
+    assert met.calibration() == never.calibration() is not None
