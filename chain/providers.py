@@ -119,6 +119,20 @@ class Provider:
         RpcError
             For the first request that failed, or if the node does not answer all of them.
         """
+        results = await self.attempt(requests)
+        for result in results:
+            if isinstance(result, RpcError):
+                raise result
+        return results
+
+    async def attempt(self, requests: Sequence[Request]) -> list[Any | RpcError]:
+        """Make several requests in one HTTP exchange; a request that was refused gives its error.
+
+        Raises
+        ------
+        RpcError
+            If the node does not answer, or does not answer all of them.
+        """
         if not requests:
             return []
         web3 = self._open()
@@ -130,7 +144,17 @@ class Provider:
             self._result(label, answers)
         if not isinstance(answers, list) or len(answers) != len(requests):
             raise self._failed(label, "the node did not answer every request of the batch; make it smaller")
-        return [self._result(method, answer) for (method, _), answer in zip(requests, answers, strict=True)]
+        return [
+            self._attempted(method, answer) for (method, _), answer in zip(requests, answers, strict=True)
+        ]
+
+    def _attempted(self, method: str, answer: Any) -> Any | RpcError:
+        try:
+            return self._result(method, answer)
+        except RpcError as error:
+            if unreachable(error):
+                raise
+            return error
 
     def _open(self) -> AsyncHTTPProvider:
         if self._web3 is None:

@@ -26,7 +26,7 @@ class PoolBase:
 
     @property
     def family(self) -> str:
-        """``uniswap_v2``, ``uniswap_v3`` or ``weighted``."""
+        """Name of the pool's arithmetic; docs/reference/pools.md lists them."""
         return self.spec.family
 
     @property

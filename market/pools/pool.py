@@ -52,7 +52,7 @@ class Pool(Protocol):
 
     @property
     def family(self) -> str:
-        """``uniswap_v2``, ``uniswap_v3`` or ``weighted``."""
+        """Name of the pool's arithmetic; docs/reference/pools.md lists them."""
         ...
 
     @property

@@ -26,6 +26,8 @@ def spec_to_json(spec: PoolSpec) -> dict[str, Any]:
         "venue": spec.venue,
         "fees": list(spec.fees),
         "hooks": spec.hooks,
+        "variant": spec.variant,
+        "factory": spec.factory,
     }
 
 
@@ -40,9 +42,11 @@ def spec_from_json(row: dict[str, Any]) -> PoolSpec:
         tick_spacing=int(row["tick_spacing"]),
         weights=tuple(int(weight) for weight in row["weights"]),
         venue=row["venue"],
-        # tapes that were written before a spec had these have neither
+        # tapes that were written before a spec had these have none of these
         fees=tuple(int(fee) for fee in row.get("fees", ())),
         hooks=row.get("hooks", ""),
+        variant=row.get("variant", ""),
+        factory=row.get("factory", ""),
     )
 
 

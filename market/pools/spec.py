@@ -14,7 +14,7 @@ class PoolSpec:
     Parameters
     ----------
     family
-        ``uniswap_v2``, ``uniswap_v3`` or ``weighted``.
+        Name of the pool's arithmetic; docs/reference/pools.md lists them.
     pool_id
         Lowercase address, or 32-byte hex id of a Balancer pool.
     address
@@ -36,6 +36,12 @@ class PoolSpec:
     hooks
         Uniswap V4: address of the hooks contract, the zero address if there is none. Balancer V3:
         the same, named only if the hooks take part in swaps.
+    variant
+        Which of a family's contracts it is, where that changes the arithmetic: the generation of a
+        Curve pool. Empty elsewhere.
+    factory
+        Contract that made the pool, where part of the pool's state lies there (Solidly's and
+        Slipstream's fees, Algebra's operator). Empty elsewhere.
     """
 
     family: str
@@ -48,3 +54,5 @@ class PoolSpec:
     venue: str = ""
     fees: tuple[int, ...] = ()
     hooks: Address = ""
+    variant: str = ""
+    factory: Address = ""
