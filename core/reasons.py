@@ -25,6 +25,14 @@ class Reason(StrEnum):
     DYNAMIC_FEE_NOT_SUPPORTED = "dynamic_fee_not_supported"
     SHARE_NOT_SUPPORTED = "share_not_supported"
     NOT_CHECKABLE = "not_checkable"
+    STATE_LEFT_OPEN = "state_left_open"
+    EVENT_CONTRADICTS_STATE = "event_contradicts_state"
+    POOL_QUARANTINED = "pool_quarantined"
+    MISSED_LOG = "missed_log"
+    UNHANDLED_REORG = "unhandled_reorg"
+    CHANGED_WITHOUT_EVENT = "changed_without_event"
+    LATE_DELIVERY = "late_delivery"
+    UNREADABLE = "unreadable"
     # scoring
     RATE_BELOW_ONE = "rate_below_one"
     DUST_PROFIT = "dust_profit"
@@ -52,6 +60,14 @@ class Reason(StrEnum):
     # live
     NODE_UNREACHABLE = "node_unreachable"
     NODE_REFUSED = "node_refused"
+    NODE_BEHIND = "node_behind"
+    # logs as nodes send them
+    DUPLICATE_LOG = "duplicate_log"
+    REORDERED_LOG = "reordered_log"
+    CONTRADICTORY_LOG = "contradictory_log"
+    FOREIGN_LOG = "foreign_log"
+    CORRUPT_LOG = "corrupt_log"
+    LATE_LOG = "late_log"
     # relay and builder
     RELAYS_REFUSED = "relays_refused"
     BAD_SIGNATURE = "bad_signature"

@@ -103,7 +103,11 @@ class VaultSwap(EventBase):
 
 @dataclass(frozen=True, slots=True)
 class VaultBalanceChanged(EventBase):
-    """Balancer V2 ``PoolBalanceChanged``: net change of each balance, protocol fees taken off."""
+    """Balancer V2: net change of each balance.
+
+    ``PoolBalanceChanged`` with protocol fees taken off, or ``PoolBalanceManaged``, where what the vault
+    holds and what a manager has lent out together are the balance.
+    """
 
     tokens: tuple[Address, ...]
     changes: tuple[int, ...]
@@ -118,6 +122,7 @@ V3_SWAP = bytes.fromhex("c42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e1
 V3_MINT = bytes.fromhex("7a53080ba414158be7ec69b987b5fb7d07dee101fe85488f0853ae16239d0bde")
 V3_BURN = bytes.fromhex("0c396cd989a39f4459b5fa1aed6a9a8dcdbc45908acfd67e028cd568da98982c")
 VAULT_SWAP = bytes.fromhex("2170c741c41531aec20e7c107c24eecfdd15e69c9bb0a8dd37b1840b9e0b207b")
+VAULT_BALANCE_MANAGED = bytes.fromhex("6edcaf6241105b4c94c2efdbf3a6b12458eb3d07be3a0e81d24b13c44045fe7a")
 VAULT_BALANCE_CHANGED = bytes.fromhex("e5ce249087ce04f05a957192435400fd97868dba0e6a4b4c049abf8af80dae78")
 
 STATELESS_TOPICS = frozenset(
@@ -144,7 +149,7 @@ def decode(log: RawLog) -> Event | None:
     TapeError
         If topics or data do not fit the kind; ``fields`` hold block, log index and address.
     """
-    return decoded(log, _DECODERS)
+    return decoded(log, DECODERS)
 
 
 def _pair_sync(log: RawLog) -> PairSync:
@@ -198,7 +203,14 @@ def _vault_balance_changed(log: RawLog) -> VaultBalanceChanged:
     return VaultBalanceChanged(*place_in_vault(log), tokens, changes)
 
 
-_DECODERS: dict[bytes, tuple[int, Callable[[RawLog], Event]]] = {
+def _vault_balance_managed(log: RawLog) -> VaultBalanceChanged:
+    words = LogWords(log, 2)
+    return VaultBalanceChanged(
+        *place_in_vault(log), (topic_address(log, 3),), (words.signed(0) + words.signed(1),)
+    )
+
+
+DECODERS: dict[bytes, tuple[int, Callable[[RawLog], Event]]] = {
     PAIR_SYNC: (1, _pair_sync),
     PAIR_SWAP: (3, _pair_swap),
     V3_INITIALIZE: (1, _v3_initialize),
@@ -206,5 +218,6 @@ _DECODERS: dict[bytes, tuple[int, Callable[[RawLog], Event]]] = {
     V3_MINT: (4, _v3_mint),
     V3_BURN: (4, _v3_burn),
     VAULT_SWAP: (4, _vault_swap),
+    VAULT_BALANCE_MANAGED: (4, _vault_balance_managed),
     VAULT_BALANCE_CHANGED: (3, _vault_balance_changed),
 }

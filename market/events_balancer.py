@@ -135,7 +135,7 @@ def decode_balancer(log: RawLog) -> BalancerEvent | None:
     TapeError
         If topics or data do not fit the kind; ``fields`` hold block, log index and address.
     """
-    return decoded(log, _DECODERS)
+    return decoded(log, BALANCER_DECODERS)
 
 
 def _amp_update_started(log: RawLog) -> AmpUpdateStarted:
@@ -212,7 +212,7 @@ def _place_in_v3(log: RawLog) -> tuple[str, Address, int, int, int]:
     return topic_address(log, 1), *place(log)[1:]
 
 
-_DECODERS: dict[bytes, tuple[int, Callable[[RawLog], BalancerEvent]]] = {
+BALANCER_DECODERS: dict[bytes, tuple[int, Callable[[RawLog], BalancerEvent]]] = {
     AMP_UPDATE_STARTED: (1, _amp_update_started),
     AMP_UPDATE_STOPPED: (1, _amp_update_stopped),
     V2_SWAP_FEE: (1, _v2_swap_fee),

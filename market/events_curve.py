@@ -121,7 +121,7 @@ def decode_curve(log: RawLog) -> CurveEvent | None:
     TapeError
         If topics or data do not fit the kind; ``fields`` hold block, log index and address.
     """
-    return decoded(log, _DECODERS)
+    return decoded(log, CURVE_DECODERS)
 
 
 def _exchange(log: RawLog) -> CurveExchange:
@@ -184,7 +184,7 @@ def _fees(log: RawLog, admin_fee: bool, multiplier: bool) -> CurveFees:
     return CurveFees(*place(log), fee, other if admin_fee else None, other if multiplier else None)
 
 
-_DECODERS: dict[bytes, tuple[int, Callable[[RawLog], CurveEvent]]] = {
+CURVE_DECODERS: dict[bytes, tuple[int, Callable[[RawLog], CurveEvent]]] = {
     TOKEN_EXCHANGE: (2, _exchange),
     ADD_LIQUIDITY_NG: (2, partial(_liquidity_ng, sign=1)),
     REMOVE_LIQUIDITY_NG: (2, partial(_liquidity_ng, sign=-1)),

@@ -65,7 +65,7 @@ def decode_solidly(log: RawLog) -> SolidlyEvent | None:
     TapeError
         If topics or data do not fit the kind; ``fields`` hold block, log index and address.
     """
-    return decoded(log, _DECODERS)
+    return decoded(log, SOLIDLY_DECODERS)
 
 
 def _sync(log: RawLog) -> SolidlySync:
@@ -87,7 +87,7 @@ def _pair_fees(log: RawLog) -> PairFees:
     return PairFees(*place(log), words.unsigned(0, 16), words.unsigned(1, 16))
 
 
-_DECODERS: dict[bytes, tuple[int, Callable[[RawLog], SolidlyEvent]]] = {
+SOLIDLY_DECODERS: dict[bytes, tuple[int, Callable[[RawLog], SolidlyEvent]]] = {
     SOLIDLY_SYNC: (1, _sync),
     SOLIDLY_SWAP: (3, _swap),
     SET_CUSTOM_FEE: (2, _custom_fee),

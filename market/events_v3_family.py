@@ -101,7 +101,7 @@ def decode_v3_family(log: RawLog) -> V3FamilyEvent | None:
     TapeError
         If topics or data do not fit the kind; ``fields`` hold block, log index and address.
     """
-    return decoded(log, _DECODERS)
+    return decoded(log, V3_FAMILY_DECODERS)
 
 
 def _pancake_v3_swap(log: RawLog) -> PancakeV3Swap:
@@ -150,7 +150,7 @@ def _v4_protocol_fee(log: RawLog) -> V4ProtocolFee:
     return V4ProtocolFee(*place_in_vault(log), LogWords(log, 1).unsigned(0, 24))
 
 
-_DECODERS: dict[bytes, tuple[int, Callable[[RawLog], V3FamilyEvent]]] = {
+V3_FAMILY_DECODERS: dict[bytes, tuple[int, Callable[[RawLog], V3FamilyEvent]]] = {
     PANCAKE_V3_SWAP: (3, _pancake_v3_swap),
     ALGEBRA_FEE: (1, _algebra_fee),
     ALGEBRA_FEE_CONFIGURATION: (1, _algebra_fee_configuration),

@@ -10,9 +10,11 @@ from core.errors import TapeError
 from market.pools.v3_math import MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK
 
 E = TypeVar("E")
+Decoders = Mapping[bytes, tuple[int, Callable[[RawLog], E]]]
+"""First topic to the number of topics that its kind has, and what builds the event."""
 
 
-def decoded(log: RawLog, decoders: Mapping[bytes, tuple[int, Callable[[RawLog], E]]]) -> E | None:
+def decoded(log: RawLog, decoders: Decoders[E]) -> E | None:
     """Return what the decoder of a log's first topic makes of it, ``None`` if there is none.
 
     Parameters
@@ -20,7 +22,7 @@ def decoded(log: RawLog, decoders: Mapping[bytes, tuple[int, Callable[[RawLog], 
     log
         One log.
     decoders
-        First topic to the number of topics that its kind has, and what builds the event.
+        What each kind of log is decoded by.
 
     Raises
     ------

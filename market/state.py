@@ -8,29 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from chain.blocks import Address, Block, BlockHeader, RawLog
 from core.errors import MarketError
-from market.events import (
-    STATELESS_TOPICS,
-    Event,
-    PairSwap,
-    PairSync,
-    V3Burn,
-    V3Initialize,
-    V3Mint,
-    V3Swap,
-    VaultBalanceChanged,
-    VaultSwap,
-    decode,
-)
+from core.reasons import Refusal
+from market.advance import advance, may_follow, speaking_names, timed
+from market.decoding import decode_log
+from market.events import STATELESS_TOPICS, EventBase
 from market.pools.pool import Pool
-from market.pools.uniswap_v2 import UniswapV2Pool
-from market.pools.uniswap_v3 import UniswapV3Pool
-from market.pools.v3_recorded import after_swap
-from market.pools.weighted import WeightedPool
 from market.tokens import Token
 
 JOURNAL_DEPTH = 64
@@ -51,54 +38,62 @@ class Applied:
         Logs of kinds or pools that are not followed.
     before
         The pool each event met, aligned with ``events``.
+    passed_over
+        Events of suspended pools, which nobody followed.
     """
 
     touched: tuple[str, ...]
-    events: tuple[Event, ...]
+    events: tuple[EventBase, ...]
     unknown: int
     before: tuple[Pool, ...] = ()
+    passed_over: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One applied block: the head before it and the pools it replaced."""
+    """One applied block: the head before it, the pools it replaced, and those put back after it."""
 
     head_before: BlockHeader | None
     number: int
     replaced: dict[str, Pool]
+    restored: dict[str, Refusal | None] = field(default_factory=dict)
 
 
 class _Draft:
     """What a block will have done, collected log by log before anything is taken over."""
 
-    __slots__ = ("_pools", "changed", "events", "met", "unknown")
+    __slots__ = ("_state", "_timestamp", "changed", "events", "met", "passed_over", "unknown")
 
-    def __init__(self, pools: Mapping[str, Pool]) -> None:
-        self._pools = pools
+    def __init__(self, state: MarketState, timestamp: int) -> None:
+        self._state = state
+        self._timestamp = timestamp
         self.changed: dict[str, Pool] = {}
-        self.events: list[Event] = []
+        self.events: list[EventBase] = []
         self.met: list[Pool] = []
         self.unknown = 0
+        self.passed_over = 0
 
     def take(self, log: RawLog) -> None:
         """Add what the next log did."""
-        event = decode(log)
+        event = decode_log(log)
         if event is None:
             self.unknown += not log.topics or log.topics[0] not in STATELESS_TOPICS
             return
-        before = self.changed.get(event.pool_id) or self._pools.get(event.pool_id)
-        if before is None or before.address != event.address:
+        pool_id = self._state.place_of(event.pool_id)
+        before = self.changed.get(pool_id) or self._state.pools.get(pool_id)
+        if before is None or not may_follow(before, event):
             self.unknown += 1
             return
+        if pool_id in self._state.suspended:
+            self.passed_over += 1
+            return
+        if pool_id not in self.changed:
+            before = timed(before, self._timestamp)
         self.events.append(event)
         self.met.append(before)
-        try:
-            after = advance(before, event)
-        except MarketError as error:
-            error.fields.update(block=log.block_number, log_index=log.log_index)
-            raise
+        after = advance(before, event)
         if after is not before:
-            self.changed[event.pool_id] = after
+            self.changed[pool_id] = after
 
 
 class MarketState:
@@ -126,6 +121,8 @@ class MarketState:
         self._tokens = dict(tokens)
         self._head = head
         self._journal: deque[_Entry] = deque(maxlen=JOURNAL_DEPTH)
+        self._places: dict[str, str] = {}
+        self._suspended: dict[str, Refusal] = {}
         for pool in pools:
             if pool.pool_id in self._pools:
                 raise MarketError("a pool is listed twice; list it once", pool_id=pool.pool_id)
@@ -137,6 +134,7 @@ class MarketState:
                     missing=missing,
                 )
             self._pools[pool.pool_id] = pool
+            self._places.update((name, pool.pool_id) for name in speaking_names(pool.spec))
 
     @property
     def pools(self) -> Mapping[str, Pool]:
@@ -153,6 +151,46 @@ class MarketState:
         """Header of the block the pools belong to."""
         return self._head
 
+    @property
+    def suspended(self) -> Mapping[str, Refusal]:
+        """Pools that follow no events and may not be traded, each with the reason (a read-only live view)."""
+        return MappingProxyType(self._suspended)
+
+    def place_of(self, name: str) -> str:
+        """Return the pool that a name in an event means; the name itself if it is nobody's."""
+        return self._places.get(name, name)
+
+    def suspend(self, pool_id: str, refusal: Refusal) -> None:
+        """Take a pool out of the market until it is restored; its last state stays, nobody moves it.
+
+        Raises
+        ------
+        MarketError
+            If there is no such pool.
+        """
+        self._known(pool_id)
+        self._suspended[pool_id] = refusal
+
+    def restore(self, pool: Pool) -> None:
+        """Take over a pool that was read at the head; ends its suspension.
+
+        Undoing the head's block undoes this too: what was read belongs to that block.
+
+        Raises
+        ------
+        MarketError
+            If there is no such pool, or no block has been applied that could be undone.
+        """
+        pool_id = pool.pool_id
+        self._known(pool_id)
+        if not self._journal:
+            raise MarketError("no block has been applied yet; load the market again instead", pool_id=pool_id)
+        entry = self._journal[-1]
+        entry.replaced.setdefault(pool_id, self._pools[pool_id])
+        entry.restored.setdefault(pool_id, self._suspended.pop(pool_id, None))
+        self._suspended.pop(pool_id, None)
+        self._pools[pool_id] = pool
+
     def apply(self, block: Block) -> Applied:
         """Advance by one block.
 
@@ -160,19 +198,22 @@ class MarketState:
         ------
         MarketError
             If the block does not continue the head, its logs are out of order, or an event
-            contradicts the pool. Nothing has changed then.
+            contradicts the pool or leaves its state open. Nothing has changed then; ``fields`` name
+            ``pool_id`` and ``reason`` if it is one pool's fault.
         TapeError
             If a log is malformed. Nothing has changed then.
         """
         self._check_continues(block)
-        draft = _Draft(self._pools)
+        draft = _Draft(self, block.header.timestamp)
         for log in _in_order(block):
             draft.take(log)
         replaced = {pool_id: self._pools[pool_id] for pool_id in draft.changed}
         self._journal.append(_Entry(self._head, block.number, replaced))
         self._pools.update(draft.changed)
         self._head = block.header
-        return Applied(tuple(draft.changed), tuple(draft.events), draft.unknown, tuple(draft.met))
+        return Applied(
+            tuple(draft.changed), tuple(draft.events), draft.unknown, tuple(draft.met), draft.passed_over
+        )
 
     def rollback(self, to_number: int) -> tuple[str, ...]:
         """Undo blocks above height ``to_number``; return the ids of pools that moved back.
@@ -195,9 +236,14 @@ class MarketState:
         for entry in reversed(undo):
             self._pools.update(entry.replaced)
             moved.update(dict.fromkeys(entry.replaced))
+            self._suspended.update((key, why) for key, why in entry.restored.items() if why is not None)
             self._head = entry.head_before
             self._journal.pop()
         return tuple(moved)
+
+    def _known(self, pool_id: str) -> None:
+        if pool_id not in self._pools:
+            raise MarketError("the market has no such pool; load it first", pool_id=pool_id)
 
     def _check_continues(self, block: Block) -> None:
         head = self._head
@@ -230,39 +276,3 @@ def _in_order(block: Block) -> Iterator[RawLog]:
             )
         last_index = log.log_index
         yield log
-
-
-def advance(pool: Pool, event: Event) -> Pool:
-    """Return the pool after one event of its own; the same object if nothing changed.
-
-    Raises
-    ------
-    MarketError
-        If the event is not of the pool's family, or contradicts the pool's state.
-    """
-    match pool, event:
-        case UniswapV2Pool(), PairSync():
-            return pool.after_sync(event.reserve0, event.reserve1)
-        case UniswapV2Pool(), PairSwap():
-            return pool
-        case UniswapV3Pool(), V3Swap():
-            return after_swap(
-                pool, event.amount0, event.amount1, event.sqrt_price_x96, event.liquidity, event.tick
-            )
-        case UniswapV3Pool(), V3Mint():
-            return pool.after_position(event.lower, event.upper, event.amount)
-        case UniswapV3Pool(), V3Burn():
-            return pool.after_position(event.lower, event.upper, -event.amount)
-        case UniswapV3Pool(), V3Initialize():
-            return pool.after_initialize(event.sqrt_price_x96, event.tick)
-        case WeightedPool(), VaultSwap():
-            tokens = (event.token_in, event.token_out)
-            return pool.after_changes(tokens, (event.amount_in, -event.amount_out))
-        case WeightedPool(), VaultBalanceChanged():
-            return pool.after_changes(event.tokens, event.changes)
-    raise MarketError(
-        f"a {pool.family} pool cannot have a {type(event).__name__} event; check the pool's family",
-        pool_id=pool.pool_id,
-        block=event.block_number,
-        log_index=event.log_index,
-    )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from chain.blocks import Block, BlockHeader, RawLog
 from market import events
+from market.advance import advance
 from market.events import decode
 from market.pools.pool import Pool
 from market.pools.spec import PoolSpec
@@ -17,7 +18,7 @@ from market.pools.uniswap_v2 import UniswapV2Pool
 from market.pools.uniswap_v3 import NOTHING_KNOWN, UniswapV3Pool
 from market.pools.v3_ticks import TickMap
 from market.pools.weighted import WeightedPool
-from market.state import MarketState, advance
+from market.state import MarketState
 from market.tokens import Token
 
 A, B, C = ("0x" + digits * 20 for digits in ("0a", "0b", "0c"))

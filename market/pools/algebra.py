@@ -78,6 +78,10 @@ class AlgebraPool(ConcentratedPool):
         """Return the pool for swaps in the block of another time, in unix seconds."""
         return replace(self, timestamp=timestamp)
 
+    def with_configuration(self, configuration: FeeConfiguration) -> AlgebraPool:
+        """Return the pool after its fee was given other coefficients."""
+        return replace(self, configuration=configuration)
+
     def begun(self) -> AlgebraPool:
         """Return the pool once its block's first swap has written a timepoint and renewed the fee."""
         if self.timestamp == self.oracle.newest.timestamp:

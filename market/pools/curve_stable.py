@@ -147,7 +147,7 @@ class CurveStablePool(ManyTokenPool):
         """
         return curve_math.invariant(self._scaled(), self._ann(), self._rules())
 
-    def at_time(self, timestamp: int) -> CurveStablePool:
+    def at(self, timestamp: int) -> CurveStablePool:
         """Return the pool as it stands at another block's time."""
         return replace(self, timestamp=timestamp)
 

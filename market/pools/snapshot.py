@@ -1,16 +1,50 @@
-"""Pools and their specs as JSON values, for tapes; integers are decimal text."""
+"""Pools and their specs as JSON values, for tapes and snapshot files; integers are decimal text.
+
+The state of a pool is its fields, whatever the family; only ticks are written as rows of tick, net and
+gross liquidity.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+from functools import cache
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from core.errors import MarketError
+from market.pools.algebra import AlgebraPool
+from market.pools.balancer_v3_stable import BalancerV3StablePool
+from market.pools.balancer_v3_weighted import BalancerV3WeightedPool
+from market.pools.composable_stable import ComposableStablePool
+from market.pools.curve_stable import CurveStablePool
 from market.pools.pool import Pool
+from market.pools.slipstream import SlipstreamPool
+from market.pools.solidly import SolidlyPool
 from market.pools.spec import PoolSpec
 from market.pools.uniswap_v2 import UniswapV2Pool
 from market.pools.uniswap_v3 import UniswapV3Pool
+from market.pools.uniswap_v4 import UniswapV4Pool
 from market.pools.v3_ticks import TickMap
 from market.pools.weighted import WeightedPool
+
+FAMILIES: dict[str, type[Any]] = {
+    "uniswap_v2": UniswapV2Pool,
+    "uniswap_v3": UniswapV3Pool,
+    "pancake_v3": UniswapV3Pool,
+    "slipstream": SlipstreamPool,
+    "algebra_v1": AlgebraPool,
+    "uniswap_v4": UniswapV4Pool,
+    "solidly_volatile": SolidlyPool,
+    "solidly_stable": SolidlyPool,
+    "curve_stable": CurveStablePool,
+    "weighted": WeightedPool,
+    "composable_stable": ComposableStablePool,
+    "balancer_v3_weighted": BalancerV3WeightedPool,
+    "balancer_v3_stable": BalancerV3StablePool,
+}
+"""What arithmetic each family has."""
+_BY_HAND = ("spec", "ticks")
 
 
 def spec_to_json(spec: PoolSpec) -> dict[str, Any]:
@@ -58,25 +92,13 @@ def pool_to_json(pool: Pool) -> dict[str, Any]:
     MarketError
         If the family is not one of ours.
     """
-    match pool:
-        case UniswapV2Pool():
-            state: dict[str, Any] = {"reserves": [str(pool.reserve0), str(pool.reserve1)]}
-        case UniswapV3Pool():
-            ticks = pool.tick_map
-            state = {
-                "sqrt_price_x96": str(pool.sqrt_price_x96),
-                "tick": pool.tick,
-                "liquidity": str(pool.liquidity),
-                "ticks": [[tick, str(net), str(ticks.gross[tick])] for tick, net in ticks.items()],
-                "known": None if pool.known is None else list(pool.known),
-            }
-        case WeightedPool():
-            state = {
-                "balances": [str(balance) for balance in pool.balances],
-                "decimals": list(pool.decimals),
-            }
-        case _:
-            raise MarketError("this family of pools has no snapshot", pool_id=pool.pool_id)
+    _family(pool.spec)
+    assert dataclasses.is_dataclass(pool)
+    names = [field.name for field in dataclasses.fields(pool) if field.name not in _BY_HAND]
+    state = {name: _plain(getattr(pool, name)) for name in names}
+    ticks = getattr(pool, "tick_map", None)
+    if isinstance(ticks, TickMap):
+        state["ticks"] = [[tick, str(net), str(ticks.gross[tick])] for tick, net in ticks.items()]
     return {"spec": spec_to_json(pool.spec), "state": state}
 
 
@@ -86,19 +108,56 @@ def pool_from_json(row: dict[str, Any]) -> Pool:
     Raises
     ------
     MarketError
-        If the family is not one of ours, or the state is impossible.
+        If the family is not one of ours, or the state is impossible or none of it.
     """
-    spec, state = spec_from_json(row["spec"]), row["state"]
-    match spec.family:
-        case "uniswap_v2":
-            return UniswapV2Pool(spec, *(int(reserve) for reserve in state["reserves"]))
-        case "uniswap_v3":
-            net = {tick: int(value) for tick, value, _ in state["ticks"]}
-            gross = {tick: int(value) for tick, _, value in state["ticks"]}
-            known = None if state["known"] is None else (state["known"][0], state["known"][1])
-            price, liquidity = int(state["sqrt_price_x96"]), int(state["liquidity"])
-            return UniswapV3Pool(spec, price, state["tick"], liquidity, TickMap(net, gross), known)
-        case "weighted":
-            balances = tuple(int(balance) for balance in state["balances"])
-            return WeightedPool(spec, balances, tuple(state["decimals"]))
-    raise MarketError(f"{spec.family!r} is not a family of pools we know", pool_id=spec.pool_id)
+    spec, state = spec_from_json(row["spec"]), dict(row["state"])
+    ticks = state.pop("ticks", None)
+    family = _family(spec)
+    fields = {field.name for field in dataclasses.fields(family)}
+    if set(state) != fields.difference(_BY_HAND) or (ticks is None) is ("ticks" in fields):
+        raise MarketError(
+            f"the state of a {spec.family} pool has other fields than {', '.join(sorted(fields))}; "
+            "write the snapshot again",
+            pool_id=spec.pool_id,
+        )
+    empty: dict[str, Any] = {} if ticks is None else {"ticks": {}}
+    try:
+        pool: Pool = _adapter(spec.family).validate_python({"spec": spec, **empty, **state})
+    except ValidationError as error:
+        raise MarketError(
+            f"a value of a {spec.family} pool is none: {error.errors()[0]['msg']}; write the snapshot again",
+            pool_id=spec.pool_id,
+        ) from None
+    if ticks is None:
+        return pool
+    net = {int(tick): int(value) for tick, value, _ in ticks}
+    gross = {int(tick): int(value) for tick, _, value in ticks}
+    return dataclasses.replace(pool, ticks=TickMap(net, gross))  # type: ignore[type-var]
+
+
+def _family(spec: PoolSpec) -> type[Any]:
+    try:
+        return FAMILIES[spec.family]
+    except KeyError:
+        raise MarketError(
+            f"{spec.family!r} is not a family of pools we know; there are {', '.join(FAMILIES)}",
+            pool_id=spec.pool_id,
+        ) from None
+
+
+@cache
+def _adapter(family: str) -> TypeAdapter[Any]:
+    return TypeAdapter(FAMILIES[family])
+
+
+def _plain(value: Any) -> Any:
+    """Return a field as JSON values."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return f"{value:d}"
+    if isinstance(value, str):
+        return str(value)
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return [_plain(each) for each in value]

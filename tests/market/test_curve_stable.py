@@ -129,9 +129,9 @@ def test_a_on_its_way_is_that_of_the_time() -> None:
 
     for timestamp, amplification in ((1_000, 100), (1_333, 133), (1_999, 199), (2_000, 200), (9_000, 200)):
         at_rest = pool_of((10**24, 10**22), amplification=amplification)
-        assert paid(pool.at_time(timestamp)) == paid(at_rest)
-    assert paid(pool.at_time(1_000)) < paid(pool.at_time(2_000))
-    assert pool.at_time(1_500).after_ramp(Amplification.constant(150)).at_time(0).amplification.at(7) == 150
+        assert paid(pool.at(timestamp)) == paid(at_rest)
+    assert paid(pool.at(1_000)) < paid(pool.at(2_000))
+    assert pool.at(1_500).after_ramp(Amplification.constant(150)).at(0).amplification.at(7) == 150
 
 
 def test_the_fee_rises_off_balance_in_the_newest_generation_only() -> None:

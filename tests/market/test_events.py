@@ -131,7 +131,7 @@ def test_a_malformed_log_is_refused_with_its_position(topics: list[bytes], data:
 
 
 @given(
-    st.sampled_from(sorted(events._DECODERS)),
+    st.sampled_from(sorted(events.DECODERS)),
     st.lists(st.binary(min_size=0, max_size=40), max_size=4),
     st.binary(max_size=400),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.reasons import Reason, Refusal
+from market.advance import advance
 from market.events import V3Mint, V3Swap, decode
 from market.history import HISTORY_SPECS, load_day, read_logs
 from market.invariants import SwapCheck, check_swap
@@ -17,7 +18,6 @@ from market.pools.spec import PoolSpec
 from market.pools.uniswap_v2 import UniswapV2Pool
 from market.pools.uniswap_v3 import NOTHING_KNOWN, UniswapV3Pool
 from market.recorded import Recorded
-from market.state import advance
 
 LOGS = "v3_logs_mainnet_20240105.parquet"
 

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from chain.blocks import Block, BlockHeader, RawLog
 from core.errors import MarketError, TapeError
 from market import events
+from market.advance import advance
 from market.events import PairSync
 from market.pools.spec import PoolSpec
 from market.pools.uniswap_v2 import UniswapV2Pool
 from market.pools.uniswap_v3 import UniswapV3Pool
 from market.pools.weighted import WeightedPool
-from market.state import JOURNAL_DEPTH, MarketState, advance
+from market.state import JOURNAL_DEPTH, MarketState
 from market.tokens import Token
 
 A, B = "0x" + "0a" * 20, "0x" + "0b" * 20
