@@ -13,12 +13,10 @@ from core.errors import MarketError
 from core.reasons import Reason
 from market.events import EventBase
 from market.pools.algebra import AlgebraPool
-from market.pools.balancer_v3 import BalancerV3Pool
 from market.pools.balancer_v3_stable import BalancerV3StablePool
 from market.pools.composable_stable import ComposableStablePool
 from market.pools.curve_stable import CurveStablePool
 from market.pools.pool import Pool
-from market.pools.slipstream import SlipstreamPool
 from market.pools.spec import PoolSpec
 from market.steps.balancer import BALANCER_STEPS
 from market.steps.concentrated import CONCENTRATED_STEPS
@@ -37,23 +35,6 @@ def timed(pool: Pool, timestamp: int) -> Pool:
     if isinstance(pool, AlgebraPool | ComposableStablePool | BalancerV3StablePool | CurveStablePool):
         return pool.at(timestamp)
     return pool
-
-
-def moves_unseen(pool: Pool) -> bool:
-    """Tell whether part of the state changes without any event, so that it must be read every block.
-
-    Fees that a module computes, rates that a provider or a wrapper gives, default fees of a factory.
-    """
-    match pool:
-        case SlipstreamPool():
-            return True
-        case ComposableStablePool():
-            return any(rate is not None for rate in pool.rates)
-        case BalancerV3Pool():
-            return len(set(pool.account.rates)) > 1 or pool.account.rates[0] != 10**18
-        case CurveStablePool():
-            return any(str(rate).strip("0") != "1" for rate in pool.rates)
-    return False
 
 
 def listens_to(spec: PoolSpec) -> tuple[Address, ...]:

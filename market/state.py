@@ -39,7 +39,7 @@ class Applied:
     before
         The pool each event met, aligned with ``events``.
     passed_over
-        Events of suspended pools, which nobody followed.
+        Events of frozen pools, which nobody followed.
     """
 
     touched: tuple[str, ...]
@@ -51,12 +51,13 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One applied block: the head before it, the pools it replaced, and those put back after it."""
+    """One applied block: the head before it, the pools it replaced, and what was decided after it."""
 
     head_before: BlockHeader | None
     number: int
     replaced: dict[str, Pool]
-    restored: dict[str, Refusal | None] = field(default_factory=dict)
+    thawed: set[str] = field(default_factory=set)
+    admitted: dict[str, Refusal] = field(default_factory=dict)
 
 
 class _Draft:
@@ -84,7 +85,7 @@ class _Draft:
         if before is None or not may_follow(before, event):
             self.unknown += 1
             return
-        if pool_id in self._state.suspended:
+        if pool_id in self._state.frozen:
             self.passed_over += 1
             return
         if pool_id not in self.changed:
@@ -123,6 +124,7 @@ class MarketState:
         self._journal: deque[_Entry] = deque(maxlen=JOURNAL_DEPTH)
         self._places: dict[str, str] = {}
         self._suspended: dict[str, Refusal] = {}
+        self._frozen: set[str] = set()
         for pool in pools:
             if pool.pool_id in self._pools:
                 raise MarketError("a pool is listed twice; list it once", pool_id=pool.pool_id)
@@ -153,15 +155,20 @@ class MarketState:
 
     @property
     def suspended(self) -> Mapping[str, Refusal]:
-        """Pools that follow no events and may not be traded, each with the reason (a read-only live view)."""
+        """Pools that may not be traded, each with the reason (a read-only live view)."""
         return MappingProxyType(self._suspended)
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """Suspended pools that follow no events either, until they are restored."""
+        return frozenset(self._frozen)
 
     def place_of(self, name: str) -> str:
         """Return the pool that a name in an event means; the name itself if it is nobody's."""
         return self._places.get(name, name)
 
     def suspend(self, pool_id: str, refusal: Refusal) -> None:
-        """Take a pool out of the market until it is restored; its last state stays, nobody moves it.
+        """Take a pool out of the market; its last state stays, and no event moves it any more.
 
         Raises
         ------
@@ -170,9 +177,10 @@ class MarketState:
         """
         self._known(pool_id)
         self._suspended[pool_id] = refusal
+        self._frozen.add(pool_id)
 
     def restore(self, pool: Pool) -> None:
-        """Take over a pool that was read at the head; ends its suspension.
+        """Take over a pool that was read at the head: it follows events again, but stays suspended if it was.
 
         Undoing the head's block undoes this too: what was read belongs to that block.
 
@@ -183,13 +191,24 @@ class MarketState:
         """
         pool_id = pool.pool_id
         self._known(pool_id)
-        if not self._journal:
-            raise MarketError("no block has been applied yet; load the market again instead", pool_id=pool_id)
-        entry = self._journal[-1]
+        entry = self._newest_entry(pool_id)
         entry.replaced.setdefault(pool_id, self._pools[pool_id])
-        entry.restored.setdefault(pool_id, self._suspended.pop(pool_id, None))
-        self._suspended.pop(pool_id, None)
+        if pool_id in self._frozen:
+            self._frozen.remove(pool_id)
+            entry.thawed.add(pool_id)
         self._pools[pool_id] = pool
+
+    def admit(self, pool_id: str) -> None:
+        """Let a suspended pool be traded again; undoing the head's block undoes this too.
+
+        Raises
+        ------
+        MarketError
+            If it was not restored since it was suspended.
+        """
+        if pool_id not in self._suspended or pool_id in self._frozen:
+            raise MarketError("only a pool that was suspended and restored is admitted", pool_id=pool_id)
+        self._newest_entry(pool_id).admitted[pool_id] = self._suspended.pop(pool_id)
 
     def apply(self, block: Block) -> Applied:
         """Advance by one block.
@@ -236,7 +255,8 @@ class MarketState:
         for entry in reversed(undo):
             self._pools.update(entry.replaced)
             moved.update(dict.fromkeys(entry.replaced))
-            self._suspended.update((key, why) for key, why in entry.restored.items() if why is not None)
+            self._suspended.update(entry.admitted)
+            self._frozen.update(entry.thawed)
             self._head = entry.head_before
             self._journal.pop()
         return tuple(moved)
@@ -244,6 +264,11 @@ class MarketState:
     def _known(self, pool_id: str) -> None:
         if pool_id not in self._pools:
             raise MarketError("the market has no such pool; load it first", pool_id=pool_id)
+
+    def _newest_entry(self, pool_id: str) -> _Entry:
+        if not self._journal:
+            raise MarketError("no block has been applied yet; load the market again instead", pool_id=pool_id)
+        return self._journal[-1]
 
     def _check_continues(self, block: Block) -> None:
         head = self._head

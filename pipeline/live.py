@@ -144,8 +144,17 @@ class LiveLoop:
         row = session.walk.observe(walked, NO_CONTEXT)
         if self._outlook is not None:
             await self._outlook.look(row, block.header)
+        await self._compare(session)
         await patiently(session.refresh)
         await patiently(partial(session.answer, block.number))
+
+    async def _compare(self, session: LiveSession) -> None:
+        """Compare the market with the chain; a node that is away, or past our block, costs a comparison."""
+        try:
+            await session.keeper.check()
+        except RpcError as error:
+            reason = Reason.NODE_UNREACHABLE if unreachable(error) else Reason.NODE_REFUSED
+            self._refuse(reason, session.head.number, str(error))
 
     async def _forget(self, session: LiveSession, from_number: int) -> None:
         """Take back what was concluded from blocks that are replaced from this height on."""
@@ -202,6 +211,8 @@ class LiveLoop:
             gaps=session.walk.series.gaps(),
             forecasts=self._outlook.calibration() if self._outlook else None,
             feed=asdict(counters),
+            pools_compared=session.keeper.compared,
+            pools_suspended=session.keeper.counts,
         )
 
 

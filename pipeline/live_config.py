@@ -109,6 +109,10 @@ class LiveResult:
         Base-fee forecasts that met their truth.
     feed
         Counters of the feed (reconnects, backfills, late logs).
+    pools_compared
+        Comparisons of one pool's state with the chain's.
+    pools_suspended
+        How often a pool was taken out of the market, by reason.
     """
 
     first_block: int
@@ -125,3 +129,5 @@ class LiveResult:
     gaps: tuple[Series, ...]
     forecasts: Calibration | None
     feed: Mapping[str, int] = field(default_factory=dict)
+    pools_compared: int = 0
+    pools_suspended: Mapping[Reason, int] = field(default_factory=dict)

@@ -23,10 +23,12 @@ from core.secrets import KeySource, PrivateKey, check_separate, load_key
 from execution.journal import Journal
 from execution.relays.client import BundleSender, RelayClient
 from execution.risk.checks import standard_chain
+from market.advance import listens_to
 from models.bidding import BidModel
 from pipeline.accounting import BALANCE_OF
 from pipeline.bid_book import BidBook
 from pipeline.bootstrap import load_market
+from pipeline.keeper import MarketKeeper
 from pipeline.live_config import KEYSTORE_PASSWORD_VARIABLE, LiveConfig
 from pipeline.loop import BlockWalk
 from pipeline.trader import Desk, Trader
@@ -42,6 +44,7 @@ class LiveSession:
     sender: BundleSender
     journal: Journal
     feed: WebSocketFeed
+    keeper: MarketKeeper
     walk: BlockWalk
     trader: Trader
     book: BidBook
@@ -105,7 +108,8 @@ async def open_session(
         stack.callback(engine.dispose)
         journal = Journal(engine, clock)
         identity = FlashbotsIdentity(flashbots_key)
-        walk = await _load_walk(config, chain, await _first_block(config, relay))
+        keeper = await _load_market(config, chain, await _first_block(config, relay))
+        walk = BlockWalk(keeper.state, config.specs, config.wrapped_native, config.max_hops, keeper=keeper)
         feed = await stack.enter_async_context(_feed(config, chain, clock, walk))
         ids = Ids(await asyncio.to_thread(journal.id_counts))
         desk = _desk(config, Wallet(wallet_key))
@@ -116,6 +120,7 @@ async def open_session(
             sender=BundleSender([RelayClient(url, identity, http) for url in config.relay_urls]),
             journal=journal,
             feed=feed,
+            keeper=keeper,
             walk=walk,
             trader=Trader(desk, chain, standard_chain(config.limits), bids, ids, clock, refusals),
             book=BidBook(
@@ -142,14 +147,13 @@ async def _first_block(config: LiveConfig, relay: Provider) -> int | str:
     return int((await relay.call("devnet_register", [{"name": config.agent}]))["head"])
 
 
-async def _load_walk(config: LiveConfig, chain: Provider, block: int | str) -> BlockWalk:
+async def _load_market(config: LiveConfig, chain: Provider, block: int | str) -> MarketKeeper:
     tokens = {token.address: token for token in config.tokens}
-    state = await load_market(chain, config.specs, tokens, block)
-    return BlockWalk(state, config.specs, config.wrapped_native, config.max_hops)
+    return MarketKeeper(await load_market(chain, config.specs, tokens, block), chain)
 
 
 def _feed(config: LiveConfig, chain: Provider, clock: Clock, walk: BlockWalk) -> WebSocketFeed:
-    addresses = sorted({spec.address for spec in config.specs})
+    addresses = sorted({address for spec in config.specs for address in listens_to(spec)})
     return WebSocketFeed(config.ws_url, chain, addresses, clock, after=walk.state.head)
 
 

@@ -7,7 +7,7 @@ while the bundle is already on its way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from chain.blocks import Address, Block
@@ -16,6 +16,7 @@ from features.stream import FeatureStream
 from market.context import BlockContext
 from market.pools.spec import PoolSpec
 from market.state import Applied, MarketState
+from pipeline.keeper import MarketKeeper
 from pipeline.series import SeriesRecorder
 from scoring.scorer import CpuScorer, ScoreResult
 
@@ -45,12 +46,21 @@ class BlockWalk:
         Start and profit token of every cycle.
     max_hops
         Longest cycle.
+    keeper
+        Applies blocks and is told of rollbacks; without one a pool that an event contradicts is an error.
     """
 
     def __init__(
-        self, state: MarketState, specs: Iterable[PoolSpec], wrapped_native: Address, max_hops: int = 3
+        self,
+        state: MarketState,
+        specs: Iterable[PoolSpec],
+        wrapped_native: Address,
+        max_hops: int = 3,
+        keeper: MarketKeeper | None = None,
     ) -> None:
         self.state = state
+        self._apply: Callable[[Block], Applied] = state.apply if keeper is None else keeper.apply
+        self._keeper = keeper
         self.series = SeriesRecorder(state, wrapped_native)
         self._features = FeatureStream(state.tokens, specs)
         self._scorer = CpuScorer(
@@ -73,7 +83,9 @@ class BlockWalk:
             moved = self.state.rollback(block.number - 1)
             self._features.rollback(block.number - 1)
             self.series.rollback(block.number - 1)
-        applied = self.state.apply(block)
+            if self._keeper is not None:
+                self._keeper.rolled_back(block.number - 1)
+        applied = self._apply(block)
         touched = dict.fromkeys((*moved, *applied.touched))
         scored = self._scorer.rescore(self.state, touched, found_at_ns=block.known_at_ns)
         return Walked(block, applied, scored)

@@ -89,6 +89,8 @@ def execute_part(result: LiveResult) -> dict[str, Any]:
         "gas_used": sum(settlement.gas_used for settlement in landed),
         "bids_paid_wei": sum(settlement.bid for settlement in landed),
         "refusals": {reason.value: count for reason, count in sorted(result.refusals.items())},
+        "pools_compared": result.pools_compared,
+        "pools_suspended": {reason.value: count for reason, count in sorted(result.pools_suspended.items())},
     }
 
 

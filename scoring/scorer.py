@@ -21,7 +21,7 @@ from core.errors import InvariantBroken, MarketError, SwapRefused
 from core.reasons import Reason
 from market.pools.pool import Pool
 from market.state import MarketState
-from scoring.curves import Curve, curve_of
+from scoring.curves import DEAD, Curve, curve_of
 from scoring.cycles import Cycle, CycleIndex, Edge, Tradable
 from scoring.exact import best_integers, profit_of
 from scoring.opportunity import Certificate, Opportunity
@@ -103,6 +103,7 @@ class CpuScorer:
         self._found: dict[int, Opportunity] = {}
         self._refused: dict[int, Reason] = {}
         self._dead: dict[Edge, Reason] = {}
+        self._suspended: set[str] = set()
 
     def rescore(self, state: MarketState, touched: Iterable[str] | None, *, found_at_ns: int) -> ScoreResult:
         """Return what the market offers now; see :class:`Scorer`.
@@ -119,11 +120,11 @@ class CpuScorer:
         """
         if state.head is None:
             raise MarketError("the market has no head block yet; apply a block or load one first")
-        moved = self._moved(state.pools, touched)
+        moved = self._moved(state, touched)
         for pool_id in moved:
             # forgotten until its cycles are scored: whatever fails on the way leaves nothing stale
             self._scored.pop(pool_id, None)
-            self._renew(state.pools[pool_id])
+            self._renew(state.pools[pool_id], pool_id in state.suspended)
         positions = self.index.touched(moved)
         block = state.head.number
         for position, rate in zip(positions, self._gate.rates(positions), strict=True):
@@ -135,13 +136,16 @@ class CpuScorer:
         )
         return ScoreResult(tuple(opportunities), Counter(self._refused.values()), len(positions))
 
-    def _moved(self, pools: Mapping[str, Pool], touched: Iterable[str] | None) -> list[str]:
+    def _moved(self, state: MarketState, touched: Iterable[str] | None) -> list[str]:
         hinted = set(self._edges_of if touched is None else touched)
+        pools, suspended = state.pools, state.suspended
         try:
             return [
                 pool_id
                 for pool_id in self._edges_of
-                if pools[pool_id] is not self._scored.get(pool_id) or pool_id in hinted
+                if pools[pool_id] is not self._scored.get(pool_id)
+                or pool_id in hinted
+                or (pool_id in suspended) is not (pool_id in self._suspended)
             ]
         except KeyError as error:
             raise MarketError(
@@ -149,14 +153,18 @@ class CpuScorer:
                 pool_id=error.args[0],
             ) from None
 
-    def _renew(self, pool: Pool) -> None:
+    def _renew(self, pool: Pool, suspended: bool) -> None:
+        (self._suspended.add if suspended else self._suspended.discard)(pool.pool_id)
         for position in self._edges_of[pool.pool_id]:
             edge = self._edges[position]
-            curve = self._curves[edge] = curve_of(pool, edge.token_in, edge.token_out)
+            curve = DEAD if suspended else curve_of(pool, edge.token_in, edge.token_out)
+            self._curves[edge] = curve
             rate = curve.tangent_map()[0]
             self._gate.set_rate(position, rate)
             self._dead.pop(edge, None)
-            if rate <= 0.0:
+            if suspended:
+                self._dead[edge] = Reason.POOL_QUARANTINED
+            elif rate <= 0.0:
                 self._dead[edge] = _why_dead(pool, edge)
 
     def _score(

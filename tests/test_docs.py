@@ -211,6 +211,7 @@ def sample_summary() -> dict[str, Any]:
         gaps=(),
         forecasts=None,
         feed={counter.name: 1 for counter in fields(FeedCounters)},
+        pools_suspended=dict.fromkeys(Reason, 1),
     )
     return _summary(
         RunOptions("replay", 7, 2, False, 0.0, True),

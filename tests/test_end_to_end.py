@@ -115,7 +115,7 @@ def test_it_ends_well_with_one_document_and_no_process_left(done: Done) -> None:
     assert done.job.left_over() == {}
 
 
-OPEN_ENDED = ("models.mae_gwei", "history.refusals", "execute.refusals")
+OPEN_ENDED = ("models.mae_gwei", "history.refusals", "execute.refusals", "execute.pools_suspended")
 """Fields whose own fields are names of models and reason codes."""
 
 

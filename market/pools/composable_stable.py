@@ -183,6 +183,12 @@ class ComposableStablePool(ManyTokenPool):
                 balances[self._index(token)] += change
         return replace(self, balances=tuple(balances))
 
+    def with_provided(self, provided: tuple[int | None, ...]) -> ComposableStablePool:
+        """Return the pool with what its tokens' providers say now, 1e18 fixed point; ``None`` without one."""
+        pairs = zip(self.rates, provided, strict=True)
+        rates = tuple(rate and replace(rate, provided=new or rate.provided) for rate, new in pairs)
+        return replace(self, rates=rates)
+
     def after_rate_cached(self, place: int, rate: int) -> ComposableStablePool:
         """Return the pool after it has cached a rate at its ``timestamp``.
 

@@ -13,10 +13,11 @@ from chain.devnet.pyrevm_backend import PyrevmBackend
 from chain.devnet.receipts import Receipt
 from core.errors import MarketError
 from core.reasons import Reason, Refusal
-from market.advance import moves_unseen, timed
+from market.advance import timed
 from market.pools.pool import Pool
 from market.state import MarketState
 from market.tokens import Token
+from market.unseen import moves_unseen
 from tests.conformance.families import STAGES
 from tests.conformance.stage import Stage, log_uniform
 from tests.conformance.stages.algebra import AlgebraStage

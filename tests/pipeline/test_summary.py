@@ -60,6 +60,8 @@ def result(*settlements: Settlement, change: int) -> LiveResult:
         bundles_sent=len(settlements),
         bids=tuple(SettledBid(each, 10**16) for each in settlements),
         refusals={Reason.STATE_STALE: 2, Reason.PROFIT_BELOW_COST: 5},
+        pools_compared=6,
+        pools_suspended={Reason.MISSED_LOG: 1},
         balance_before=10**18,
         balance_after=10**18 + change,
         latencies_us=(),
@@ -93,6 +95,8 @@ def test_receipts_and_balances_that_agree_are_summed_up() -> None:
         "gas_used": 200_000,
         "bids_paid_wei": 3 * 10**15,
         "refusals": {"profit_below_cost": 5, "state_stale": 2},
+        "pools_compared": 6,
+        "pools_suspended": {"missed_log": 1},
     }
 
 

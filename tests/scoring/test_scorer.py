@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from chain.blocks import Block, RawLog
 from core.errors import InvariantBroken, MarketError, SwapRefused
-from core.reasons import Reason
+from core.reasons import Reason, Refusal
 from market.pools.spec import PoolSpec
 from market.pools.uniswap_v2 import UniswapV2Pool
 from market.pools.uniswap_v3 import NOTHING_KNOWN, UniswapV3Pool
@@ -218,3 +218,25 @@ def test_an_integer_profit_above_its_bound_is_never_passed_on(markets, monkeypat
     pools = markets.pools(0)
     with pytest.raises(InvariantBroken, match="exceeds its bound"):
         scorer_of(markets, pools).rescore(markets.state(pools), None, found_at_ns=0)
+
+
+def test_cycles_through_a_suspended_pool_are_not_scored_until_it_is_admitted(markets):
+    pools = markets.pools(0)
+    state = markets.state(pools)
+    scorer = scorer_of(markets, pools)
+    before = scorer.rescore(state, None, found_at_ns=0)
+    assert before.opportunities
+    chosen = before.opportunities[0].hops[0].pool_id
+    state.apply(sync_block(markets, state, {}))
+    state.suspend(chosen, Refusal(Reason.MISSED_LOG, "a test says so"))
+    during = scorer.rescore(state, (), found_at_ns=0)
+    assert not any(hop.pool_id == chosen for found in during.opportunities for hop in found.hops)
+    assert during.refusals[Reason.POOL_QUARANTINED] == sum(
+        any(edge.pool_id == chosen for edge in cycle.edges) for cycle in scorer.index.cycles
+    )
+    state.restore(state.pools[chosen])
+    state.admit(chosen)
+    after = scorer.rescore(state, (), found_at_ns=0)
+    assert [each.cycle_id for each in after.opportunities] == [
+        each.cycle_id for each in before.opportunities
+    ]
