@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
+from chain.blocks import Address, BlockHeader
+from chain.multicall import AskableNode, Multicall
 from chain.questions import Answer, ContractCall, Question, Reading
 from core.errors import MarketError, RpcError
 
+__all__ = ["QUESTIONS_PER_BATCH", "AskableNode", "BlockParameter", "ask", "ask_all", "at_hash"]
+
 T = TypeVar("T")
+BlockParameter = str | Mapping[str, Any]
+"""A height in hex, a tag, or a block by its hash (EIP-1898), see :func:`at_hash`."""
 QUESTIONS_PER_BATCH = 500
 _REVERTED = 3
 """Error code that nodes give a call whose contract reverted."""
 _REVERT_WORDS = ("revert", "invalid opcode", "out of gas", "invalidfeopcode", "opcodenotfound")
 
 
-class AskableNode(Protocol):
-    """What asking needs of a node; :class:`chain.providers.Provider` has it."""
+def at_hash(header: BlockHeader) -> BlockParameter:
+    """Return a block so that nodes refuse once another block has taken its place.
 
-    async def attempt(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any | RpcError]:
-        """Return the results of several requests in order, the error in place of one that failed."""
-        ...
+    References
+    ----------
+    EIP-1898.
+    """
+    return {"blockHash": "0x" + header.hash.hex(), "requireCanonical": True}
 
 
 async def ask_all(
-    node: AskableNode, readings: Sequence[Reading[T]], block: str
+    node: AskableNode,
+    readings: Sequence[Reading[T]],
+    block: BlockParameter,
+    multicall: Multicall | Address | None = None,
 ) -> list[T | MarketError | RpcError]:
     """Return what each reading read, in order; the error in place of one that could not go on.
 
@@ -38,19 +49,24 @@ async def ask_all(
     readings
         Fresh readings; each is used up.
     block
-        Block for every question: a height in hex, or what the node takes in its place.
+        Block for every question. A height may come to mean another block between two rounds; a
+        block's hash does not.
+    multicall
+        Contract that takes many calls at once; a :class:`chain.multicall.Multicall` remembers how
+        many from one time to the next. Where it is not there, calls go out as batches of requests.
 
     Raises
     ------
     RpcError
         If the node does not answer at all.
     """
+    together = Multicall(multicall) if isinstance(multicall, str) else multicall
     results: list[T | MarketError | RpcError | None] = [None] * len(readings)
     rounds = {index: _first(reading, results, index) for index, reading in enumerate(readings)}
     waiting = {index: asked for index, asked in rounds.items() if asked is not None}
     while waiting:
         flat = [question for asked in waiting.values() for question in asked]
-        answers = iter(await _answers(node, flat, block))
+        answers = iter(await _answers(node, flat, block, together))
         upcoming: dict[int, Sequence[Question]] = {}
         for index, asked in waiting.items():
             own = [next(answers) for _ in asked]
@@ -61,7 +77,7 @@ async def ask_all(
     return results  # type: ignore[return-value]
 
 
-async def ask(node: AskableNode, reading: Reading[T], block: str) -> T:
+async def ask(node: AskableNode, reading: Reading[T], block: BlockParameter) -> T:
     """Return what one reading read.
 
     Raises
@@ -103,16 +119,24 @@ def _advance(
     return None
 
 
-async def _answers(node: AskableNode, questions: Sequence[Question], block: str) -> list[Answer | RpcError]:
-    answers: list[Answer | RpcError] = []
-    for start in range(0, len(questions), QUESTIONS_PER_BATCH):
-        part = questions[start : start + QUESTIONS_PER_BATCH]
-        results = await node.attempt([_request(question, block) for question in part])
-        answers.extend(_answer(question, result) for question, result in zip(part, results, strict=True))
-    return answers
+async def _answers(
+    node: AskableNode, questions: Sequence[Question], block: BlockParameter, multicall: Multicall | None
+) -> list[Answer | RpcError]:
+    answers: dict[int, Answer | RpcError] = {}
+    if multicall is not None:
+        calls = {place: asked for place, asked in enumerate(questions) if isinstance(asked, ContractCall)}
+        together = await multicall.together(node, list(calls.values()), block)
+        answers = {place: data for place, data in zip(calls, together, strict=True) if data is not None}
+    alone = [place for place in range(len(questions)) if place not in answers]
+    for start in range(0, len(alone), QUESTIONS_PER_BATCH):
+        part = alone[start : start + QUESTIONS_PER_BATCH]
+        results = await node.attempt([_request(questions[place], block) for place in part])
+        for place, result in zip(part, results, strict=True):
+            answers[place] = _answer(questions[place], result)
+    return [answers[place] for place in range(len(questions))]
 
 
-def _request(question: Question, block: str) -> tuple[str, Sequence[Any]]:
+def _request(question: Question, block: BlockParameter) -> tuple[str, Sequence[Any]]:
     if isinstance(question, ContractCall):
         return "eth_call", [{"to": question.to, "data": "0x" + question.data.hex()}, block]
     return "eth_getStorageAt", [question.address, hex(question.slot), block]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
+from chain.asking import at_hash
 from chain.blocks import Block, BlockHeader, RawLog
 from chain.devnet.backend import PyrevmBackend, Receipt
 from chain.devnet.world import World
+from core.errors import DevnetError, RpcError
 from market.pools.spec import PoolSpec
 from market.tokens import Token
 
@@ -68,8 +71,17 @@ class PyrevmNode:
                 "logsBloom": "0x0",
             }
         assert method == "eth_call"
-        assert params[1] == hex(self.backend.number)
+        assert params[1] in (hex(self.backend.number), at_hash(self.header()))
         return "0x" + self.backend.call(params[0]["to"], bytes.fromhex(params[0]["data"][2:])).hex()
+
+    async def attempt(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any | RpcError]:
+        return [await self._attempted(method, list(params)) for method, params in requests]
+
+    async def _attempted(self, method: str, params: list[Any]) -> Any | RpcError:
+        try:
+            return await self.call(method, params)
+        except DevnetError as error:
+            return RpcError(str(error), method=method, code=3, message="execution reverted", data=None)
 
     async def batch(self, requests: list[tuple[str, list[Any]]]) -> list[Any]:
         return [await self.call(method, params) for method, params in requests]

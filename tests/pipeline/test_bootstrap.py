@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from core.errors import MarketError, RpcError
 from market.pools.uniswap_v2 import UniswapV2Pool
 from market.pools.uniswap_v3 import UniswapV3Pool
 from market.pools.weighted import WeightedPool
-from pipeline.bootstrap import load_market
+from pipeline.bootstrap import load_market, read_pools
 from tests.devnet_fixtures import Devnet
 from tests.pyrevm_node import PyrevmNode, specs_of, tokens_of
 
@@ -106,8 +106,9 @@ async def test_an_address_that_is_no_pool_and_a_wrong_description_are_named(
     backend, world = pyrevm_world
     node, tokens = PyrevmNode(backend), tokens_of(world)
     pair, weighted = specs_of(world)[0], specs_of(world)[-1]
-    with pytest.raises(RpcError, match="did not answer as a pool"):
+    with pytest.raises(MarketError, match="did not answer as a pool") as missing:
         await load_market(node, [replace(pair, address="0x" + "99" * 20)], tokens)
+    assert missing.value.fields["pool_id"] == pair.pool_id
     with pytest.raises(MarketError, match="not a family"):
         await load_market(node, [replace(pair, family="curve")], tokens)
     with pytest.raises(MarketError, match="lists other tokens"):
@@ -123,16 +124,26 @@ class Lying(PyrevmNode):
         super().__init__(backend)
         self.answer = answer
 
-    async def batch(self, requests: list[tuple[str, list[Any]]]) -> list[Any]:
+    async def attempt(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any | RpcError]:
         return [self.answer(params[0]["data"]) for _, params in requests]
 
 
-@pytest.mark.parametrize("answer", [None, 5, "0x", "0xzz", "0x01", "0x" + "00" * 31])
-async def test_an_answer_that_is_no_word_is_an_error_of_the_node(
+@pytest.mark.parametrize("answer", [None, 5, "0xzz"])
+async def test_an_answer_that_is_no_hex_is_an_error_of_the_node(
     pyrevm_world: tuple[PyrevmBackend, World], answer: Any
 ) -> None:
     backend, world = pyrevm_world
-    with pytest.raises(RpcError, match="did not answer as a pool"):
+    with pytest.raises(RpcError, match="no hex") as error:
+        await load_market(Lying(backend, lambda _data: answer), specs_of(world), tokens_of(world))
+    assert error.value.fields["pool_id"] == specs_of(world)[0].pool_id
+
+
+@pytest.mark.parametrize("answer", ["0x", "0x01", "0x" + "00" * 31])
+async def test_an_answer_that_is_no_word_is_an_error_of_the_pool(
+    pyrevm_world: tuple[PyrevmBackend, World], answer: Any
+) -> None:
+    backend, world = pyrevm_world
+    with pytest.raises(MarketError, match="did not answer as a pool"):
         await load_market(Lying(backend, lambda _data: answer), specs_of(world), tokens_of(world))
 
 
@@ -143,9 +154,42 @@ async def test_words_that_make_no_pool_are_an_error_of_the_market(
     backend, world = pyrevm_world
     lying = Lying(backend, lambda _data: "0x" + "ff" * 32 * words)
     for spec in specs_of(world):
-        if spec.family != "uniswap_v3":
-            with pytest.raises(MarketError):
-                await load_market(lying, [spec], tokens_of(world))
+        with pytest.raises(MarketError):
+            await load_market(lying, [spec], tokens_of(world))
+
+
+async def test_a_pool_that_cannot_be_read_does_not_keep_the_others_from_being_read(
+    pyrevm_world: tuple[PyrevmBackend, World],
+) -> None:
+    backend, world = pyrevm_world
+    node, specs = PyrevmNode(backend), list(specs_of(world))
+    state = await load_market(node, specs, tokens_of(world))
+    assert state.head is not None
+    specs[1] = replace(specs[1], address="0x" + "99" * 20)
+    found = await read_pools(node, specs, tokens_of(world), state.head)
+    assert list(found) == [spec.pool_id for spec in specs]
+    lost = found.pop(specs[1].pool_id)
+    assert isinstance(lost, MarketError)
+    assert found == {pool_id: pool for pool_id, pool in state.pools.items() if pool_id in found}
+
+
+async def test_a_block_that_was_replaced_is_not_read_half_of_one_and_half_of_the_other(
+    devnet: Devnet,
+) -> None:
+    world = devnet.world
+    call = swap_v2(world.flow_trader, world.pool("uniswap_v2", "WETH", "USDC").address, True, 10**9)
+    async with Provider(devnet.anvil.http_url) as provider:
+        before = await load_market(provider, specs_of(world), tokens_of(world))
+        assert devnet.backend.send(world.accounts["trader-0"].address, call.to, call.data).ok
+        state = await load_market(provider, specs_of(world), tokens_of(world))
+        assert before.head is not None
+        assert state.head is not None
+        await provider.call("anvil_rollback", [1])
+        await provider.call("evm_mine", [])
+        gone = await read_pools(provider, specs_of(world), tokens_of(world), state.head)
+        still = await read_pools(provider, specs_of(world), tokens_of(world), before.head)
+    assert all(isinstance(error, RpcError) for error in gone.values())
+    assert still == dict(before.pools)
 
 
 async def test_the_next_block_applies_to_what_was_loaded(pyrevm_world: tuple[PyrevmBackend, World]) -> None:
