@@ -30,6 +30,7 @@ _LOG_COLUMNS = {
     "data": pa.types.is_binary,
     "pool": pa.types.is_binary,
 }
+_TIME_COLUMNS = {"block_number": pa.types.is_integer, "block_timestamp": pa.types.is_timestamp}
 _BLOCK_COLUMNS = {
     "block_number": pa.types.is_integer,
     "block_hash": pa.types.is_binary,
@@ -70,6 +71,28 @@ def read_logs(file: Path) -> list[RawLog]:
                 log_index=after.log_index,
             )
     return logs
+
+
+def read_log_times(file: Path) -> dict[int, int]:
+    """Return the timestamp in seconds of every block that has a log in a file, by height.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not Parquet with the expected columns.
+    TapeError
+        If two rows give one block different times.
+    """
+    table = _read(file, _TIME_COLUMNS)
+    times: dict[int, int] = {}
+    seconds = pc.cast(table.column("block_timestamp"), pa.timestamp("s", tz="UTC"), safe=False)
+    heights = table.column("block_number").to_pylist()
+    for height, timestamp in zip(heights, pc.cast(seconds, pa.int64()).to_pylist(), strict=True):
+        if times.setdefault(height, timestamp) != timestamp:
+            raise TapeError(
+                f"{file.name} gives block {height} two times; fetch it again", file=str(file), block=height
+            )
+    return times
 
 
 def _raw_log(

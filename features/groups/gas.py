@@ -60,10 +60,12 @@ class GasGroup:
         # a chain may run at a base fee of zero, where the logarithm does not exist
         log_fee = math.log(fee) if fee > 0 else None
         log_child = math.log(child_fee) if child_fee > 0 else None
-        ratio = header.gas_used / header.gas_limit
+        # a recording may know logs and times only, and then no gas
+        ratio = header.gas_used / header.gas_limit if header.gas_limit else None
         before, last_interval = self._ratios, self._interval
-        self._ratios = (ratio, *before[: FULL_WINDOW - 1])
-        self._used_means = _follow(self._used_means, ratio)
+        if ratio is not None:
+            self._ratios = (ratio, *before[: FULL_WINDOW - 1])
+            self._used_means = _follow(self._used_means, ratio)
         if log_fee is not None:
             self._fee_means = _follow(self._fee_means, log_fee)
         self._interval = None if self._timestamp is None else float(header.timestamp - self._timestamp)
@@ -74,9 +76,9 @@ class GasGroup:
             log_fee,
             ratio,
             *(before[lag - 1] if len(before) >= lag else None for lag in LAGS),
-            *self._used_means,
+            *(self._used_means or (None,) * len(HALF_LIVES)),
             *self._gaps(log_child),
-            sum(value > _FULL for value in self._ratios) / len(self._ratios),
+            sum(value > _FULL for value in self._ratios) / len(self._ratios) if self._ratios else None,
             self._interval,
             last_interval,
         )
