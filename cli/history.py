@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
+from chain.blocks import Address
 from chain.devnet.accounts import dev_account
 from chain.networks import load_network
 from cli.screen import Advance, Screen
@@ -14,7 +16,7 @@ from core.errors import InputError
 from core.reasons import Reason
 from core.seams import SystemClock
 from core.settings import Settings
-from market.history import load_before, load_day
+from market.history import load_before, load_day, load_polygon_day
 from market.recorded import Recorded
 from market.tape import TapeReader
 from pipeline.devnet.recorder import record_tape
@@ -50,14 +52,35 @@ def replay_history(screen: Screen, settings: Settings, seed: int, folder: Path) 
     return replayed
 
 
-def open_recording(tape: Path | None, settings: Settings) -> Recorded:
-    """Return a tape, or the recorded day of the data root.
+RECORDED_DAYS: dict[str, Callable[[Path], Recorded]] = {
+    "ethereum-2024-01-05": load_day,
+    "polygon-2022-01-05": load_polygon_day,
+}
+"""Days in the data root, the usual one first."""
+_ETHER = "WETH"
+
+
+def open_recording(tape: Path | None, day: str, settings: Settings) -> Recorded:
+    """Return a tape, or a recorded day of the data root.
+
+    Parameters
+    ----------
+    tape
+        Folder of a tape.
+    day
+        One of :data:`RECORDED_DAYS`; empty for the usual one.
+    settings
+        They say where the data root is.
 
     Raises
     ------
     InputError
-        If there is neither.
+        If there is neither, no such day, or both are named.
     """
+    if day and tape is not None:
+        raise InputError("--tape and --day are two recordings; name one of them")
+    if day and day not in RECORDED_DAYS:
+        raise InputError(f"there is no recorded day {day!r}; there are {', '.join(RECORDED_DAYS)}", day=day)
     if tape is not None:
         return TapeReader(tape).recorded()
     root = find_data_root(settings)
@@ -67,7 +90,28 @@ def open_recording(tape: Path | None, settings: Settings) -> Recorded:
             "(make one with `omniarb devnet --record`)",
             reason=Reason.NO_DATA_ROOT,
         )
-    return load_day(root)
+    return RECORDED_DAYS[day or next(iter(RECORDED_DAYS))](root)
+
+
+def profit_token(recorded: Recorded, wrapped_native: Address) -> Address:
+    """Return the token that cycles of a recording are scored in.
+
+    That is the configured chain's wrapped native token, or, in a recording of another chain, its ether.
+
+    Raises
+    ------
+    InputError
+        If the recording has neither.
+    """
+    if wrapped_native in recorded.tokens:
+        return wrapped_native
+    for token in recorded.tokens.values():
+        if token.symbol == _ETHER:
+            return token.address
+    raise InputError(
+        f"the recording has neither {wrapped_native} nor a token {_ETHER} to score cycles in; "
+        "choose a configuration of its chain"
+    )
 
 
 def _record(screen: Screen, seed: int, folder: Path) -> Recorded:

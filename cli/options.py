@@ -50,6 +50,10 @@ Realtime = Annotated[
         "--realtime", min=0.0, callback=finite, help="Mine on a clock, seconds a block; 0 is lock-step."
     ),
 ]
+Day = Annotated[
+    str,
+    typer.Option("--day", help="A day of the data root: ethereum-2024-01-05 (default), polygon-2022-01-05."),
+]
 Tape = Annotated[
     Path | None,
     typer.Option(

@@ -107,11 +107,11 @@ def block_from_rows(row: Row, logs: Sequence[Row], last: Block | None) -> tuple[
         If a row is not valid or not in order; ``fields`` hold file, row and position.
     """
     if any(row[name] is None for name in _REQUIRED):
-        raise _corrupt(row, "a cell is empty")
+        raise corrupt(row, "a cell is empty")
     if len(row["hash"]) != 32 or len(row["parent_hash"]) != 32 or not _is_address(row["fee_recipient"]):
-        raise _corrupt(row, "a hash or address has the wrong length")
+        raise corrupt(row, "a hash or address has the wrong length")
     if row["logs"] != len(logs):
-        raise _corrupt(row, f"{row['logs']} logs were recorded, {len(logs)} are here")
+        raise corrupt(row, f"{row['logs']} logs were recorded, {len(logs)} are here")
     header = BlockHeader(
         number=row["block_number"],
         hash=row["hash"],
@@ -123,9 +123,9 @@ def block_from_rows(row: Row, logs: Sequence[Row], last: Block | None) -> tuple[
         fee_recipient=row["fee_recipient"],
     )
     if min(header.number, header.timestamp, header.gas_used) < 0 or header.gas_limit <= 0:
-        raise _corrupt(row, "a number is negative, or the gas limit is not above zero")
+        raise corrupt(row, "a number is negative, or the gas limit is not above zero")
     if last is not None and (header.number != last.number + 1 or header.parent_hash != last.header.hash):
-        raise _corrupt(row, f"it does not continue block {last.number}")
+        raise corrupt(row, f"it does not continue block {last.number}")
     block = Block(header, _logs(logs), row["known_at_ns"])
     return block, _context(row)
 
@@ -135,12 +135,12 @@ def _logs(rows: Sequence[Row]) -> tuple[RawLog, ...]:
     before = -1
     for row in rows:
         if any(row[name] is None for name in LOG_SCHEMA.names):
-            raise _corrupt(row, "a cell is empty")
+            raise corrupt(row, "a cell is empty")
         topics = row["topics"]
         if len(topics) % 32 or len(row["transaction_hash"]) != 32 or not _is_address(row["address"]):
-            raise _corrupt(row, "topics, hash or address have the wrong length")
+            raise corrupt(row, "topics, hash or address have the wrong length")
         if row["log_index"] <= before or row["transaction_index"] < 0:
-            raise _corrupt(row, "logs are out of order")
+            raise corrupt(row, "logs are out of order")
         before = row["log_index"]
         logs.append(
             RawLog(
@@ -166,20 +166,20 @@ def _context(row: Row) -> BlockContext:
 
 def _candle(row: Row, values: list[Any]) -> Candle:
     if any(value is None for value in values):
-        raise _corrupt(row, "its candle is not complete")
+        raise corrupt(row, "its candle is not complete")
     try:
         candle = Candle(*values)
     except MarketError as error:
-        raise _corrupt(row, "its candle has a price or a volume that is none") from error
+        raise corrupt(row, "its candle has a price or a volume that is none") from error
     if candle.close_time > row["timestamp"]:
-        raise _corrupt(row, "its candle closed after the block")
+        raise corrupt(row, "its candle closed after the block")
     return candle
 
 
 def _wei(row: Row, name: str) -> int:
     text: str = row[name]
     if not (text.isascii() and text.isdigit()):
-        raise _corrupt(row, f"{name} is not a whole number of wei")
+        raise corrupt(row, f"{name} is not a whole number of wei")
     return int(text)
 
 
@@ -187,7 +187,8 @@ def _is_address(text: str) -> bool:
     return len(text) == 42 and text.startswith("0x") and set(text[2:]) <= set("0123456789abcdef")
 
 
-def _corrupt(row: Row, why: str) -> TapeError:
+def corrupt(row: Row, why: str) -> TapeError:
+    """Return the error of a row that cannot be used, with its place."""
     place = f"block {row['block_number']}"
     position = {"block": row["block_number"]}
     if "log_index" in row:

@@ -35,11 +35,11 @@ def record(folder: Path, chain: list[tuple[Block, BlockContext]]) -> Recorded:
     return TapeReader(folder).recorded()
 
 
-def straight(count: int, logs_each: int = 2) -> list[tuple[Block, BlockContext]]:
+def straight(count: int, logs_each: int = 2, seconds: int = 12) -> list[tuple[Block, BlockContext]]:
     chain = []
     for number in range(1, count + 1):
         header = BlockHeader(
-            number, number.to_bytes(32, "big"), (number - 1).to_bytes(32, "big"), 12 * number, 7, 0, 1
+            number, number.to_bytes(32, "big"), (number - 1).to_bytes(32, "big"), seconds * number, 7, 0, 1
         )
         found = tuple(
             RawLog(number, index, index, bytes(32), A, (bytes(32),), b"data") for index in range(logs_each)

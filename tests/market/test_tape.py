@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 
 from chain.blocks import Block, BlockHeader, RawLog
 from core.errors import TapeError
-from market import tape as tape_module
+from market import tape_writer
 from market.context import BlockContext, Candle
 from market.history import load_day
 from market.pools.uniswap_v3 import NOTHING_KNOWN, UniswapV3Pool
 from market.tape import TapeReader, TapeWriter
+from market.tape_manifest import DAY_SECONDS
 from tests.small_tapes import POOLS, TOKENS, V2, V3, WEIGHTED, A, B, record, straight
 
 hashes = st.binary(min_size=32, max_size=32)
 counts = st.integers(0, 2**62)
+seconds = st.integers(0, 3 * DAY_SECONDS) | st.integers(0, 253_402_300_799)
 logs = st.tuples(hashes, st.lists(hashes, max_size=4), st.binary(max_size=70), st.sampled_from([A, B]))
 prices = st.floats(0, allow_infinity=False, exclude_min=True)
 volumes = st.floats(0, allow_infinity=False)
@@ -35,7 +37,9 @@ def chains(draw: st.DrawFn) -> list[tuple[Block, BlockContext]]:
     number, parent = draw(counts), draw(hashes)
     chain = []
     for height in range(number, number + draw(st.integers(0, 4))):
-        header = BlockHeader(height, draw(hashes), parent, draw(counts), draw(st.integers(0, 2**80)), 0, 1, B)
+        header = BlockHeader(
+            height, draw(hashes), parent, draw(seconds), draw(st.integers(0, 2**80)), 0, 1, B
+        )
         parent = header.hash
         found = [
             RawLog(height, 3 * index, index, tx, address, tuple(topics), data)
@@ -52,12 +56,12 @@ def chains(draw: st.DrawFn) -> list[tuple[Block, BlockContext]]:
 @given(chains(), st.integers(1, 5))
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_recorded_is_read_back_bit_for_bit(
-    tmp_path: Path, chain: list[tuple[Block, BlockContext]], rows_per_group: int
+    tmp_path: Path, chain: list[tuple[Block, BlockContext]], rows_per_part: int
 ) -> None:
     folder = tmp_path / "tape"
     shutil.rmtree(folder, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tape_module, "_ROWS_PER_GROUP", rows_per_group)
+        patch.setattr(tape_writer, "_ROWS_PER_PART", rows_per_part)
         recorded = record(folder, chain)
     assert list(recorded.blocks()) == chain
     assert list(recorded.blocks()) == chain
@@ -102,10 +106,10 @@ def test_a_tape_appears_only_when_it_is_whole(tmp_path: Path) -> None:
         interrupted()
     assert list(tmp_path.iterdir()) == []
     abandoned = TapeWriter(folder, specs=(), tokens={}, pools=(), source="")
-    assert not folder.exists()
-    with pytest.raises(TapeError, match="not a tape"):
-        TapeReader(tmp_path / "tape.partial")
+    with pytest.raises(TapeError, match="is not a tape; an unfinished one is in"):
+        TapeReader(folder)
     abandoned.abort()
+    assert list(tmp_path.iterdir()) == []
     record(folder, straight(2))
     with pytest.raises(TapeError, match="exists"):
         record(folder, straight(2))

@@ -189,10 +189,18 @@ def rehashed(folder: Path) -> None:
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest.pop("digest")
-    for name in manifest["sha256"]:
-        manifest["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    for table in ("blocks", "logs"):
+        manifest["parts"][0][f"{table}_sha256"] = hashlib.sha256(
+            part_of(folder, table).read_bytes()
+        ).hexdigest()
     digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
     path.write_text(json.dumps(manifest | {"digest": digest}))
+
+
+def part_of(folder: Path, table: str) -> Path:
+    """Return the one file that a table of a short tape has."""
+    (part,) = folder.glob(f"{table}/*/*.parquet")
+    return part
 
 
 @pytest.fixture
@@ -201,10 +209,10 @@ def damaged(tape: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tape, tmp_path / "damaged"))
 
 
-@pytest.mark.parametrize("name", ["blocks.parquet", "logs.parquet"])
+@pytest.mark.parametrize("table", ["blocks", "logs"])
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.99])
-def test_a_truncated_part_is_refused_before_a_block_is_walked(damaged: Path, name: str, keep: float) -> None:
-    part = damaged / name
+def test_a_truncated_part_is_refused_before_a_block_is_walked(damaged: Path, table: str, keep: float) -> None:
+    part = part_of(damaged, table)
     part.write_bytes(part.read_bytes()[: int(part.stat().st_size * keep)])
     with pytest.raises(TapeError, match="record the tape again") as caught:
         replay(read(damaged), WETH)
@@ -212,10 +220,10 @@ def test_a_truncated_part_is_refused_before_a_block_is_walked(damaged: Path, nam
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("name", ["blocks.parquet", "logs.parquet"])
-def test_damage_that_the_hashes_agree_with_is_refused_with_file_and_row(damaged: Path, name: str) -> None:
+@pytest.mark.parametrize("table", ["blocks", "logs"])
+def test_damage_that_the_hashes_agree_with_is_refused_with_file_and_row(damaged: Path, table: str) -> None:
     """Zeroes here and there; nothing but an error of ours may come of it."""
-    part = damaged / name
+    part = part_of(damaged, table)
     whole = part.read_bytes()
     errors: list[TapeError | MarketError] = []
     for at in range(16, min(len(whole) - 2_000, 16 + 40 * 97), 97):
@@ -225,7 +233,7 @@ def test_damage_that_the_hashes_agree_with_is_refused_with_file_and_row(damaged:
     assert errors
     for error in errors:
         # what still reads as a row contradicts the pool it is about, and is named by its place
-        where = {str(damaged / file) for file in ("blocks.parquet", "logs.parquet", "manifest.json")}
+        where = {str(file) for file in damaged.rglob("*")}
         assert error.fields["file"] in where if "file" in error.fields else "block" in error.fields
 
 
