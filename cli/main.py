@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.errors import one_line_errors
-from cli.options import DEFAULT_SEED, Config, Json, Keys, Realtime, Record, Seed, Tape, Write
+from cli.options import DEFAULT_SEED, Config, Day, Json, Keys, Realtime, Record, Seed, Tape, Write, named_path
+from cli.pools import app as pools_app
 from cli.screen import waiting
 from core.logs import set_up_logs
 from serving.environment import quiet_libraries
@@ -44,12 +46,12 @@ def run(
 
 
 @app.command(epilog="Example: omniarb replay --json | jq .invariant_ok")
-def replay(tape: Tape = None, as_json: Json = False) -> None:
+def replay(tape: Tape = None, day: Day = "", as_json: Json = False) -> None:
     """Replay recorded blocks through state, invariants, scoring and features."""
     from cli.replay import show_replay
 
     with one_line_errors():
-        show_replay(tape, as_json=as_json)
+        show_replay(tape, day, as_json=as_json)
 
 
 @app.command(epilog="Example: omniarb devnet --blocks 300 --record tapes/devnet-7 --seed 7")
@@ -71,6 +73,41 @@ def devnet(
 
     with one_line_errors():
         run_devnet(DevnetOptions(seed, blocks, realtime, record, wait_for, keys))
+
+
+@app.command(epilog="Example: omniarb record --rpc ws://127.0.0.1:8546 --pools pools.json --out tapes/base")
+def record(
+    rpc: Annotated[
+        list[str], typer.Option("--rpc", help="The node: a ws(s):// or http(s):// address, or one of each.")
+    ],
+    pools: Annotated[
+        Path,
+        typer.Option("--pools", parser=named_path, metavar="<path>", help="A JSON file of pools and tokens."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", parser=named_path, metavar="<path>", help="The tape; a new folder.")
+    ],
+    chain: Annotated[str, typer.Option("--chain", help="The node's chain.")] = "ethereum",
+    blocks: Annotated[
+        int | None, typer.Option("--blocks", min=1, help="Blocks to record; no limit by default.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until-time", help="Record blocks before this time (ISO 8601, UTC).")
+    ] = None,
+    confirmations: Annotated[
+        int | None,
+        typer.Option("--confirmations", min=0, max=64, help="How deep a block must be; a minute by default."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a chain's blocks to a tape that [bold]omniarb replay[/bold] reads back.
+
+    Ctrl-C ends the tape where it is. After a crash the same command goes on.
+    """
+    from cli.record import RecordOptions, run_record, until_time
+
+    with one_line_errors():
+        run_record(RecordOptions(rpc, chain, pools, out, blocks, until_time(until), confirmations, as_json))
 
 
 @app.command(epilog="Example: omniarb config development --json")
@@ -108,6 +145,9 @@ def bench(
     with one_line_errors():
         if not run_bench(name, as_json=as_json, write=write):
             raise typer.Exit(1)
+
+
+app.add_typer(pools_app, name="pools")
 
 
 def main() -> None:

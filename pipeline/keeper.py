@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from chain.blocks import Address, Block, RawLog
+from chain.multicall import Multicall
 from chain.providers import Provider
 from chain.wire import log_from_json
 from core.errors import MarketError, OmniArbError, RpcError
@@ -72,7 +73,7 @@ class MarketKeeper:
     """
 
     def __init__(
-        self, state: MarketState, node: Provider, multicall: Address | None = None, sample: int = SAMPLE
+        self, state: MarketState, node: Provider, multicall: Multicall | None = None, sample: int = SAMPLE
     ) -> None:
         self.state = state
         self.roster = Roster()
