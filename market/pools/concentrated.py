@@ -1,12 +1,12 @@
-"""What pools of concentrated liquidity share whose whole tick map is loaded: state, swap and events.
+"""What pools of concentrated liquidity share: state, swap and events.
 
-Slipstream, Algebra V1 and Uniswap V4 differ in where the fee of a swap comes from; each has a file of
-its own that says so. Uniswap V3 and Pancake V3 live in :mod:`market.pools.uniswap_v3`, which also
-follows pools of which only part of the tick map is known.
+Families differ in where the fee of a swap comes from; each has a file of its own that says so. Only
+:mod:`market.pools.uniswap_v3` also follows pools of which part of the tick map is not known.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
@@ -23,7 +23,7 @@ from market.pools.v3_walk import Path, Start, rate_at_size_zero, walk
 
 
 @dataclass(frozen=True, slots=True)
-class ConcentratedPool(TwoTokenPool):
+class ConcentratedPool(TwoTokenPool, ABC):
     """A pool with a price, active liquidity and ticks; a family adds what its fee depends on.
 
     Parameters
@@ -45,9 +45,9 @@ class ConcentratedPool(TwoTokenPool):
     def __post_init__(self) -> None:
         self._check_state()
 
+    @abstractmethod
     def fee_of(self, zero_for_one: bool) -> int:
         """Return the fee in force in one direction, in pips of the input; see :meth:`begun`."""
-        raise NotImplementedError
 
     def begun(self) -> Self:
         """Return the pool as a swap has it once it has begun: with the fee that the swap pays."""
@@ -117,9 +117,11 @@ class ConcentratedPool(TwoTokenPool):
         """
         if amount == 0:
             return self
-        ticks = self.tick_map
+        ticks, known = self.tick_map, self._known_range()
+        first, last = known or (MIN_TICK - 1, MAX_TICK + 1)
         for tick, net in ((lower, amount), (upper, -amount)):
-            ticks = ticks.with_position(tick, net, amount, complete=True)
+            if first < tick < last:
+                ticks = ticks.with_position(tick, net, amount, complete=known is None)
         active = self.sqrt_price_x96 != 0 and lower <= self.tick < upper
         liquidity = self.liquidity + amount if active else self.liquidity
         if liquidity < 0:
@@ -163,7 +165,12 @@ class ConcentratedPool(TwoTokenPool):
             self.tick_map,
             self.spec.tick_spacing,
             self.fee_of(zero_for_one),
+            self._known_range(),
         )
+
+    def _known_range(self) -> tuple[int, int] | None:
+        """Return the ticks between which the map is known, ``None`` if all of it is."""
+        return None
 
     def _impossible(self, why: str) -> MarketError:
         return MarketError(

@@ -8,18 +8,11 @@ a swap that would leave the known part is refused instead of guessed;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from chain.blocks import Address
-from core.errors import MarketError
-from core.reasons import Reason
-from market.pools.base import TwoTokenPool
-from market.pools.pool import Swap
-from market.pools.spec import PoolSpec
-from market.pools.v3_math import MAX_TICK, MIN_TICK, sqrt_ratio_at_tick
+from market.pools import v3_recorded
+from market.pools.concentrated import ConcentratedPool
 from market.pools.v3_ticks import TickMap
-from market.pools.v3_walk import Start, rate_at_size_zero, walk
 
 NOTHING_KNOWN = (0, 0)
 """``known`` of a pool of which not a single tick is known yet."""
@@ -41,7 +34,7 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class UniswapV3Pool(TwoTokenPool):
+class UniswapV3Pool(ConcentratedPool):
     """Price, active liquidity and ticks of a V3 pool.
 
     Parameters
@@ -59,6 +52,7 @@ class UniswapV3Pool(TwoTokenPool):
 
     Examples
     --------
+    >>> from market.pools.spec import PoolSpec
     >>> spec = PoolSpec("uniswap_v3", "0xp", "0xp", ("0xa", "0xb"), 3000, tick_spacing=60)
     >>> pool = UniswapV3Pool(spec=spec, sqrt_price_x96=2**96, tick=0, liquidity=2 * 10**18,
     ...                      ticks={-6000: 2 * 10**18, 6000: -2 * 10**18})
@@ -66,137 +60,38 @@ class UniswapV3Pool(TwoTokenPool):
     94965947516311854
     """
 
-    spec: PoolSpec
-    sqrt_price_x96: int
-    tick: int
-    liquidity: int
-    ticks: Mapping[int, int]
     known: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.spec.tick_spacing <= 0 or not 0 <= self.spec.fee < 1_000_000:
-            raise self._impossible("the spacing must be positive and the fee below a million")
-        if not isinstance(self.ticks, TickMap):
-            if any(tick % self.spec.tick_spacing or abs(tick) > MAX_TICK for tick in self.ticks):
-                raise self._impossible("a tick is no multiple of the spacing or out of range")
-            object.__setattr__(self, "ticks", TickMap(self.ticks))
-        if not 0 <= self.liquidity < 2**128:
-            raise self._impossible("liquidity must fit 128 bits")
-        if self.sqrt_price_x96 == 0:
-            return
-        if not MIN_TICK <= self.tick < MAX_TICK:
-            raise self._impossible("the tick is out of range")
-        # a swap that falls exactly onto a tick leaves the tick below it
-        if not sqrt_ratio_at_tick(self.tick) <= self.sqrt_price_x96 <= sqrt_ratio_at_tick(self.tick + 1):
-            raise self._impossible("tick and price do not belong together")
+        if not 0 <= self.spec.fee < 1_000_000:
+            raise self._impossible("the fee must be below a million")
+        self._check_state()
 
-    @property
-    def tick_map(self) -> TickMap:
-        """``ticks``, as the ordered map it is."""
-        assert isinstance(self.ticks, TickMap)
-        return self.ticks
-
-    def swap(self, token_in: Address, token_out: Address, amount_in: int) -> Swap:
-        """Return what the pool pays for ``amount_in``, and the pool after it.
-
-        The contract would fill part of an input that empties the pool; that is refused here,
-        since the rest of the input would be stranded.
-
-        Raises
-        ------
-        SwapRefused
-            For no input, no liquidity to take it, or a swap that leaves the known ticks.
-        """
-        zero_for_one = self._direction(token_in, token_out)
-        if not 0 < amount_in < 2**255:
-            reason = Reason.AMOUNT_TOO_SMALL if amount_in <= 0 else Reason.AMOUNT_TOO_LARGE
-            raise self._refused(reason, "the input must be positive and fit the contract", amount_in)
-        walk = self.walk(zero_for_one, amount_in)
-        if walk.remaining:
-            reason = Reason.AMOUNT_TOO_LARGE if walk.amount_in else Reason.ZERO_LIQUIDITY
-            raise self._refused(reason, "the pool has no liquidity for all of the input", amount_in)
-        return Swap(walk.amount_in, walk.amount_out, walk.pool)
-
-    def marginal_rate(self, token_in: Address, token_out: Address) -> float:
-        """Return raw output per raw input at size zero, after the fee; 0.0 if nothing can be traded."""
-        zero_for_one = self._direction(token_in, token_out)
-        return rate_at_size_zero(self._start(), zero_for_one)
+    def fee_of(self, zero_for_one: bool) -> int:
+        """Return the fee, the same in both directions."""
+        return self.spec.fee
 
     def walk(self, zero_for_one: bool, amount: int, limit: int | None = None) -> Walk:
-        """Carry out a swap: exact input if ``amount`` is positive, exact output if negative.
-
-        Parameters
-        ----------
-        zero_for_one
-            Whether token0 is paid.
-        amount
-            Raw units, fee included.
-        limit
-            Square-root price to stop at; the contract's extreme by default.
+        """Carry out a swap, see :meth:`ConcentratedPool.path`, and return the pool after it as well.
 
         Raises
         ------
         SwapRefused
             If the swap would leave the known ticks, or the pool is not initialised.
         """
-        path = walk(self._start(), zero_for_one, amount, limit)
-        after = UniswapV3Pool(
-            self.spec, path.sqrt_price_x96, path.tick, path.liquidity, self.ticks, self.known
-        )
+        path = self.path(zero_for_one, amount, limit)
+        after = self.after_path(path)
         return Walk(path.amount_in, path.amount_out, path.remaining, after, path.crossed, path.steps)
 
     def after_initialize(self, sqrt_price_x96: int, tick: int) -> UniswapV3Pool:
         """Return the pool after ``Initialize``: a price, and no position anywhere."""
         return UniswapV3Pool(self.spec, sqrt_price_x96, tick, 0, TickMap(), None)
 
-    def after_position(self, lower: int, upper: int, amount: int) -> UniswapV3Pool:
-        """Return the pool after ``Mint`` (``amount > 0``) or ``Burn`` (``amount < 0``).
+    def after_swap(
+        self, amount0: int, amount1: int, sqrt_price_x96: int, liquidity: int, tick: int
+    ) -> UniswapV3Pool:
+        """Return the pool after a recorded ``Swap``, with what the swap revealed about ticks."""
+        return v3_recorded.after_swap(self, amount0, amount1, sqrt_price_x96, liquidity, tick)
 
-        Parameters
-        ----------
-        lower, upper
-            Ticks between which the position lies.
-        amount
-            Signed units of liquidity.
-
-        Raises
-        ------
-        MarketError
-            If more liquidity is burnt than was there.
-        """
-        if amount == 0:
-            return self
-        complete = self.known is None
-        first, last = self.known or (MIN_TICK - 1, MAX_TICK + 1)
-        ticks = self.tick_map
-        for tick, net in ((lower, amount), (upper, -amount)):
-            if first < tick < last:
-                ticks = ticks.with_position(tick, net, amount, complete=complete)
-        active = self.sqrt_price_x96 != 0 and lower <= self.tick < upper
-        liquidity = self.liquidity + amount if active else self.liquidity
-        if liquidity < 0:
-            raise MarketError(
-                "more liquidity was burnt than is active; reload the pool", pool_id=self.pool_id
-            )
-        return replace(self, ticks=ticks, liquidity=liquidity)
-
-    def _start(self) -> Start:
-        return Start(
-            self.spec.pool_id,
-            self.sqrt_price_x96,
-            self.tick,
-            self.liquidity,
-            self.tick_map,
-            self.spec.tick_spacing,
-            self.spec.fee,
-            self.known,
-        )
-
-    def _impossible(self, why: str) -> MarketError:
-        return MarketError(
-            f"{why}; reload the pool from a node",
-            pool_id=self.spec.pool_id,
-            sqrt_price_x96=self.sqrt_price_x96,
-            tick=self.tick,
-            liquidity=self.liquidity,
-        )
+    def _known_range(self) -> tuple[int, int] | None:
+        return self.known

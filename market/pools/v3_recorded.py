@@ -8,10 +8,13 @@ from that, as long as it did not go too far.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from core.errors import SwapRefused
-from market.pools.uniswap_v3 import UniswapV3Pool, Walk
 from market.pools.v3_ticks import TickMap, neighbours
+
+if TYPE_CHECKING:
+    from market.pools.uniswap_v3 import UniswapV3Pool, Walk
 
 _EVERYTHING = 2**255 - 1
 
@@ -37,7 +40,9 @@ def after_swap(
             ticks, known = TickMap(), neighbours(tick, pool.spec.tick_spacing)
         else:
             ticks, known = told[0].tick_map, told[0].known
-    return UniswapV3Pool(pool.spec, sqrt_price_x96, tick, liquidity, ticks, known)
+    return replace(
+        pool, sqrt_price_x96=sqrt_price_x96, tick=tick, liquidity=liquidity, ticks=ticks, known=known
+    )
 
 
 def informed(pool: UniswapV3Pool, liquidity: int, tick: int) -> tuple[UniswapV3Pool, bool] | None:

@@ -18,19 +18,11 @@ from market.pools.pool import Pool
 from market.pools.slipstream import SlipstreamPool
 from market.pools.uniswap_v3 import UniswapV3Pool
 from market.pools.uniswap_v4 import UniswapV4Pool
-from market.pools.v3_recorded import after_swap
 from market.steps.step import Speaker, Step, Steps, contradiction
 
-Positioned = UniswapV3Pool | ConcentratedPool
 
-
-def _initialize(pool: Positioned, event: V3Initialize | V4Initialize) -> Pool:
+def _initialize(pool: ConcentratedPool, event: V3Initialize | V4Initialize) -> Pool:
     return pool.after_initialize(event.sqrt_price_x96, event.tick)
-
-
-def _recorded_swap(pool: UniswapV3Pool, event: V3Swap) -> Pool:
-    state = event.sqrt_price_x96, event.liquidity, event.tick
-    return after_swap(pool, event.amount0, event.amount1, *state)
 
 
 def _swap(pool: ConcentratedPool, event: V3Swap) -> Pool:
@@ -38,11 +30,11 @@ def _swap(pool: ConcentratedPool, event: V3Swap) -> Pool:
     return pool.after_swap(event.amount0, event.amount1, *state)
 
 
-def _mint(pool: Positioned, event: V3Mint) -> Pool:
+def _mint(pool: ConcentratedPool, event: V3Mint) -> Pool:
     return pool.after_position(event.lower, event.upper, event.amount)
 
 
-def _burn(pool: Positioned, event: V3Burn) -> Pool:
+def _burn(pool: ConcentratedPool, event: V3Burn) -> Pool:
     return pool.after_position(event.lower, event.upper, -event.amount)
 
 
@@ -65,7 +57,7 @@ def _configuration(pool: AlgebraPool, event: AlgebraFeeConfiguration) -> Pool:
     return pool.with_configuration(event.configuration)
 
 
-def _liquidity(family: type[Positioned]) -> Steps:
+def _liquidity(family: type[ConcentratedPool]) -> Steps:
     """Return the steps that families with events of Uniswap V3 share."""
     return {
         (family, V3Initialize): Step(_initialize),
@@ -78,8 +70,8 @@ CONCENTRATED_STEPS: Steps = {
     **_liquidity(UniswapV3Pool),
     **_liquidity(SlipstreamPool),
     **_liquidity(AlgebraPool),
-    (UniswapV3Pool, V3Swap): Step(_recorded_swap),
-    (UniswapV3Pool, PancakeV3Swap): Step(_recorded_swap),
+    (UniswapV3Pool, V3Swap): Step(_swap),
+    (UniswapV3Pool, PancakeV3Swap): Step(_swap),
     (SlipstreamPool, V3Swap): Step(_swap),
     (AlgebraPool, V3Swap): Step(_swap),
     (AlgebraPool, AlgebraFee): Step(_renewed_fee),

@@ -117,7 +117,7 @@ def test_a_tick_where_one_position_ends_and_another_starts_stays_initialised() -
 def test_burning_more_than_is_there_is_an_error() -> None:
     with pytest.raises(MarketError, match="more liquidity"):
         pool().after_position(-120, 180, -NARROW - 1)
-    with pytest.raises(MarketError, match="more liquidity was burnt"):
+    with pytest.raises(MarketError, match="more liquidity was taken away"):
         pool(known=(-60, 60), ticks={}).after_position(-600, 600, -WIDE - NARROW - 1)
 
 
