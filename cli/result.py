@@ -81,6 +81,12 @@ def _execute_rows(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
             f"{latency['event_to_signed_p50'] / 1000:.1f} ms p50",
             f"{latency['event_to_signed_p99'] / 1000:.1f} ms p99",
         ),
+        (
+            "market",
+            f"{execute['pools_compared']:,} comparisons with the chain",
+            ", ".join(f"{reason} {count}" for reason, count in execute["pools_suspended"].items())
+            or "no pool differed",
+        ),
         ("time", f"{summary['seconds']['all']:.0f} s", "all five steps"),
     ]
 
