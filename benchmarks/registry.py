@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks import loop
+from benchmarks import loop, market
 from benchmarks.harness import Progress, Row
 
-BENCHMARKS: dict[str, Callable[[Progress], list[Row]]] = {"loop": loop.rows}
+BENCHMARKS: dict[str, Callable[[Progress], list[Row]]] = {"loop": loop.rows, "market": market.rows}
