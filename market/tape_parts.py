@@ -110,7 +110,7 @@ def _rows(folder: Path, part: Part, table: str) -> Iterator[Row]:
         with pq.ParquetFile(file) as content:
             if not content.schema_arrow.equals(_SCHEMAS[table]):
                 raise TapeError(f"{name} has other columns than a tape; record it again", file=str(file))
-            for batch in content.iter_batches():
+            for batch in content.iter_batches(batch_size=1024):
                 for row in batch.to_pylist():
                     yield row | {"file": str(file), "row": at}
                     at += 1

@@ -57,7 +57,10 @@ def _single(router: Router, data: bytes, exact_out: bool) -> SwapIntent:
 
 
 def _path(router: Router, data: bytes, exact_out: bool) -> SwapIntent:
-    """Read a path; newer routers have one more field, a least price for each hop."""
+    """Read a path; newer routers have one more field, a greatest price for each hop.
+
+    That price, input times 10**18 over output, is not followed: only the simulation tells when it reverts.
+    """
     struct = _struct(data)
     fixed = ["address", _PATH_KEYS, "uint128", "uint128"]
     priced = ["address", _PATH_KEYS, "uint256[]", "uint128", "uint128"]

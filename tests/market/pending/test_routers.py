@@ -180,7 +180,7 @@ def test_commands_of_the_universal_router_trade_pairs_and_pools() -> None:
     ]
 
 
-def test_newer_inputs_with_a_least_price_for_each_hop_are_read_too() -> None:
+def test_newer_inputs_with_a_greatest_price_for_each_hop_are_read_too() -> None:
     terms = (FRIEND, 7, 5, packed(WETH, 500, USDC), True, [])
     (found,) = swaps(plan((0x00, f"{V3_TYPES},uint256[]", terms)))
     assert (found.amount, found.limit) == (7, 5)
