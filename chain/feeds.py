@@ -8,11 +8,15 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from chain.blocks import Address, Block, BlockHeader
-from chain.follower import ChainFollower, FeedCounters, HeadVanished
-from chain.providers import Provider, unreachable
+from chain.feed_counters import FeedCounters
+from chain.follower import ChainFollower, HeadVanished
+from chain.providers import Node, unreachable
 from core.errors import FeedError, RpcError
+from core.reasons import Reason
 from core.seams import Clock
 
+_UNUSABLE_ANSWERS = 8
+"""Answers in a row that cannot be used, after which a feed gives up."""
 _T = TypeVar("_T")
 
 
@@ -136,7 +140,7 @@ class PollingFeed(FollowingFeed):
 
     def __init__(
         self,
-        provider: Provider,
+        provider: Node,
         addresses: Sequence[Address],
         clock: Clock,
         *,
@@ -185,11 +189,14 @@ async def repaired(
     Raises
     ------
     FeedError
-        If the node stays silent, or the chain was reorganised too deeply.
+        If the node stays silent or goes on sending logs that cannot be used, or the chain was
+        reorganised too deeply.
     """
+    unusable = 0
     while True:
         try:
             async for block in advance():
+                unusable = 0
                 yield block
             patience.succeeded()
             return
@@ -197,7 +204,19 @@ async def repaired(
             follower.counters.vanished += 1
             await patience.failed(error)
         except RpcError as error:
+            if reason := error.fields.get("reason"):
+                follower.counters.count(Reason(reason))
+                unusable += 1
+                if unusable >= _UNUSABLE_ANSWERS:
+                    raise _useless(error, unusable) from error
             await patience.failed(error)
+
+
+def _useless(error: RpcError, times: int) -> FeedError:
+    return FeedError(
+        f"what the node sent could not be used {times} times in a row ({error}); use another node",
+        reason=error.fields["reason"],
+    )
 
 
 async def _first(waiting: Awaitable[object], seconds: float) -> None:

@@ -11,13 +11,15 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from chain.blocks import Address, Block, BlockHeader, RawLog
-from chain.providers import Provider, unreachable
-from chain.wire import Head, bloom_excludes, bloom_mask, head_from_json, log_from_json
+from chain.feed_counters import FeedCounters
+from chain.log_ranges import LogRange, logs_between
+from chain.log_repair import RepairedLogs, ask_again, placed_from_json, repair_logs
+from chain.providers import Node, unreachable
+from chain.wire import Head, bloom_excludes, bloom_mask, head_from_json
 from core.errors import FeedError, RpcError
+from core.reasons import Reason, Refusal
 from core.seams import Clock
 
 SPAN = 64
@@ -25,46 +27,8 @@ SPAN = 64
 _PATIENCE = (0.0, 0.02, 0.05, 0.1, 0.2)
 """Seconds to wait before asking again for logs that were announced but are not served yet."""
 
-Heard = Mapping[int, RawLog]
-"""Logs of one block that a subscription announced, by log index."""
-
-
-@dataclass(slots=True)
-class FeedCounters:
-    """What a feed had to repair.
-
-    Parameters
-    ----------
-    blocks
-        Blocks delivered.
-    backfilled
-        Blocks delivered that had to be asked for, because nothing announced them.
-    late_logs
-        Logs that the node served before the subscription announced them.
-    unserved_logs
-        Logs that were announced but never served; they are delivered all the same.
-    reorgs
-        Times a delivered block was replaced.
-    vanished
-        Heads that were gone before they could be fetched.
-    reconnects
-        Connections made again after the first.
-    silent
-        Subscriptions found dead while the chain went on.
-    """
-
-    blocks: int = 0
-    backfilled: int = 0
-    late_logs: int = 0
-    unserved_logs: int = 0
-    reorgs: int = 0
-    vanished: int = 0
-    reconnects: int = 0
-    silent: int = 0
-
-    def snapshot(self) -> dict[str, int]:
-        """Return all counts by name."""
-        return asdict(self)
+Heard = Mapping[int, RawLog | None]
+"""Logs of one block that a subscription announced, by log index; None where it contradicted itself."""
 
 
 class HeadVanished(Exception):
@@ -91,7 +55,7 @@ class ChainFollower:
 
     def __init__(
         self,
-        provider: Provider,
+        provider: Node,
         addresses: Sequence[Address],
         clock: Clock,
         *,
@@ -244,16 +208,27 @@ class ChainFollower:
         served: dict[int, RawLog] = {}
         for pause in _PATIENCE:
             await asyncio.sleep(pause)
-            served = {log.log_index: log for log in await self._logs_of(head.header.hash)}
+            served = {log.log_index: log for log in (await self._logs_of(head.header)).logs}
             if announced.keys() <= served.keys():
                 break
-        if heard is not None:
-            self.counters.late_logs += len(served.keys() - announced.keys())
-        self.counters.unserved_logs += len(announced.keys() - served.keys())
-        return self._block(head, [*({**announced, **served}).values()])
+        self._compare(announced, served, heard is not None)
+        kept = {index: log for index, log in announced.items() if log is not None}
+        if missing := announced.keys() - kept.keys() - served.keys():
+            place = f"log {min(missing)} of block {head.header.number}"
+            raise ask_again(Reason.CONTRADICTORY_LOG, f"{place} was announced in two forms and is not served")
+        return self._block(head, [*({**kept, **served}).values()])
 
-    async def _logs_of(self, block_hash: bytes) -> list[RawLog]:
-        name = "0x" + block_hash.hex()
+    def _compare(self, announced: Heard, served: Mapping[int, RawLog], subscribed: bool) -> None:
+        """Count where the subscription and the answer to a direct question differ; the answer holds."""
+        if subscribed:
+            self.counters.count(Reason.LATE_LOG, len(served.keys() - announced.keys()))
+        self.counters.unserved_logs += len(announced.keys() - served.keys())
+        for index in announced.keys() & served.keys():
+            if announced[index] not in (None, served[index]):
+                self.counters.count(Reason.CONTRADICTORY_LOG)
+
+    async def _logs_of(self, header: BlockHeader) -> RepairedLogs:
+        name = "0x" + header.hash.hex()
         criteria = {"blockHash": name, "address": self._addresses}
         try:
             # an unknown block gives no logs at some nodes and an error at others
@@ -266,33 +241,51 @@ class ChainFollower:
             raise HeadVanished from error
         if known is None:
             raise HeadVanished
-        return [log_from_json(log) for log in logs]
+        repaired = repair_logs(
+            [placed_from_json(log) for log in logs],
+            header.number,
+            header.number,
+            hashes={header.number: header.hash},
+            addresses=self._addresses,
+        )
+        if isinstance(repaired, Refusal):
+            raise ask_again(repaired.reason, f"{repaired}; the node was asked for one block by its hash")
+        self._count(repaired.repairs)
+        return repaired
 
     async def _span(self, heads: Sequence[Head]) -> list[Block]:
-        """Complete several blocks with one range of logs, and check that none moved meanwhile."""
-        logs: dict[bytes, list[RawLog]] = {head.header.hash: [] for head in heads}
-        first, last = heads[0].header.number, heads[-1].header.number
-        if any(self._may_hold_logs(head) for head in heads):
-            for fields in await self._range(first, last):
-                block_hash = bytes.fromhex(str(fields["blockHash"]).removeprefix("0x"))
-                if block_hash not in logs:
-                    raise HeadVanished
-                logs[block_hash].append(log_from_json(fields))
-            check = (await self._by_number(last, last))[0]
-            if check.header.hash != heads[-1].header.hash:
-                raise HeadVanished
-        return [self._block(head, logs[head.header.hash]) for head in heads]
+        """Complete several blocks with ranges of logs, all of which must lie on our branch.
 
-    async def _range(self, first: int, last: int) -> list[Any]:
-        """Return the logs of a range of blocks; halve the range where the node finds it too large."""
-        criteria = {"fromBlock": hex(first), "toBlock": hex(last), "address": self._addresses}
+        A range is asked by number, so the answer could be another branch's. But it comes with the
+        hashes of the blocks that have logs, and with that of its last block from before and after.
+        Where these are ours, so are all blocks of the range, because each names its parent.
+        """
+        branch = {head.header.number: head.header.hash for head in heads}
+        logs: dict[int, list[RawLog]] = {number: [] for number in branch}
         try:
-            return list(await self._provider.call("eth_getLogs", [criteria]))
+            async for found in self._ranges(heads):
+                if any(branch[number] != block_hash for number, block_hash in found.hashes.items()):
+                    raise HeadVanished
+                self._count(found.repairs)
+                for log in found.logs:
+                    logs[log.block_number].append(log)
         except RpcError as error:
-            if unreachable(error) or first == last:
-                raise
-        middle = (first + last) // 2
-        return [*await self._range(first, middle), *await self._range(middle + 1, last)]
+            if error.fields.get("reason") in (Reason.NODE_BEHIND, Reason.BLOCK_REPLACED):
+                raise HeadVanished from error
+            raise
+        return [self._block(head, logs[head.header.number]) for head in heads]
+
+    async def _ranges(self, heads: Sequence[Head]) -> AsyncIterator[LogRange]:
+        if any(self._may_hold_logs(head) for head in heads):
+            first, last = heads[0].header.number, heads[-1].header.number
+            async for found in logs_between(
+                self._provider, first, last, addresses=self._addresses, span=len(heads)
+            ):
+                yield found
+
+    def _count(self, repairs: Mapping[Reason, int]) -> None:
+        for reason, times in repairs.items():
+            self.counters.count(reason, times)
 
     def _block(self, head: Head, logs: Sequence[RawLog]) -> Block:
         ordered = tuple(sorted(logs, key=lambda log: log.log_index))

@@ -2,13 +2,18 @@
 
 Only a connection that failed is tried again, and only where the request cannot have taken
 effect twice: it was never sent, or it only reads.
+
+The requests go straight to the HTTP client: web3's own provider takes one lock for the whole process
+in a thread on every request, and a request cancelled at that moment leaves it locked for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import itertools
+import json
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self
 
 from aiohttp import (
     ClientConnectorError,
@@ -20,8 +25,6 @@ from aiohttp import (
     ServerDisconnectedError,
 )
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
-from web3 import AsyncHTTPProvider
-from web3.types import RPCEndpoint
 
 from core.errors import RpcError
 from core.redaction import redact_text
@@ -39,9 +42,25 @@ _READS = (
     "eth_fee",
     "eth_gas",
     "eth_simulate",
+    "debug_trace",
     "net_",
 )
-_Answer = TypeVar("_Answer")
+
+
+class Node(Protocol):
+    """What readers of a chain ask: one :class:`Provider`, or a pool of them."""
+
+    async def call(self, method: str, params: Sequence[Any]) -> Any:
+        """Make one request and return its result."""
+        ...
+
+    async def batch(self, requests: Sequence[Request]) -> list[Any]:
+        """Make several requests of one node and return their results in order."""
+        ...
+
+    async def attempt(self, requests: Sequence[Request]) -> list[Any | RpcError]:
+        """Make several requests of one node; a request that was refused gives its error."""
+        ...
 
 
 class Provider:
@@ -75,14 +94,11 @@ class Provider:
         self._timeout = ClientTimeout(total=timeout_seconds)
         self._attempts = attempts
         self._clock = clock or SystemClock()
-        self._web3: AsyncHTTPProvider | None = None
+        self._session: ClientSession | None = None
+        self._ids = itertools.count(1)
 
     async def __aenter__(self) -> Self:
-        self._web3 = AsyncHTTPProvider(
-            self.url, request_kwargs={"timeout": self._timeout}, exception_retry_configuration=None
-        )
-        # the library's own session opens a connection for every request; this one keeps them
-        await self._web3.cache_async_session(ClientSession(timeout=self._timeout))
+        self._session = ClientSession(timeout=self._timeout)
         return self
 
     async def __aexit__(
@@ -92,9 +108,9 @@ class Provider:
 
     async def close(self) -> None:
         """Close all connections; closing twice does nothing."""
-        web3, self._web3 = self._web3, None
-        if web3 is not None:
-            await web3.disconnect()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def call(self, method: str, params: Sequence[Any]) -> Any:
         """Make one request and return the ``result`` of its answer as JSON gives it.
@@ -103,12 +119,10 @@ class Provider:
         ------
         RpcError
             With fields ``method``, ``code``, ``message`` and ``data``; ``code`` is None where the
-            node did not answer at all.
+            node did not answer at all. Then ``sent`` tells whether the request may have reached it,
+            ``timed_out`` whether it was too slow, and ``status`` is that of HTTP, if there was one.
         """
-        web3 = self._open()
-        answer = await self._asked(
-            method, lambda: web3.make_request(RPCEndpoint(method), list(params)), _reads(method)
-        )
+        answer = await self._asked(method, self._request(method, params), reads(method))
         return self._result(method, answer)
 
     async def batch(self, requests: Sequence[Request]) -> list[Any]:
@@ -135,18 +149,16 @@ class Provider:
         """
         if not requests:
             return []
-        web3 = self._open()
-        named = [(RPCEndpoint(method), list(params)) for method, params in requests]
+        body = [self._request(method, params) for method, params in requests]
         label = requests[0][0] if len({m for m, _ in requests}) == 1 else "batch"
-        safe = all(_reads(method) for method, _ in requests)
-        answers = await self._asked(label, lambda: web3.make_batch_request(named), safe)
+        safe = all(reads(method) for method, _ in requests)
+        answers = await self._asked(label, body, safe)
         if isinstance(answers, dict):
             self._result(label, answers)
-        if not isinstance(answers, list) or len(answers) != len(requests):
+        found = {answer.get("id"): answer for answer in answers or () if isinstance(answer, dict)}
+        if any(request["id"] not in found for request in body):
             raise self._failed(label, "the node did not answer every request of the batch; make it smaller")
-        return [
-            self._attempted(method, answer) for (method, _), answer in zip(requests, answers, strict=True)
-        ]
+        return [self._attempted(request["method"], found[request["id"]]) for request in body]
 
     def _attempted(self, method: str, answer: Any) -> Any | RpcError:
         try:
@@ -156,12 +168,23 @@ class Provider:
                 raise
             return error
 
-    def _open(self) -> AsyncHTTPProvider:
-        if self._web3 is None:
-            raise self._failed("connect", "the provider is not open; use it in `async with`")
-        return self._web3
+    def _request(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
 
-    async def _asked(self, method: str, ask: Callable[[], Awaitable[_Answer]], safe: bool) -> _Answer:
+    async def _post(self, body: Any) -> Any:
+        if self._session is None:
+            raise self._failed("connect", "the provider is not open; use it in `async with`", sent=False)
+        async with self._session.post(self.url, json=body) as response:
+            text = await response.read()
+            if not response.ok and not text.lstrip().startswith(b"{"):
+                response.raise_for_status()
+            answer = json.loads(text)
+            # many nodes explain a refusal in the body of an HTTP error
+            if not response.ok and "error" not in answer:
+                response.raise_for_status()
+            return answer
+
+    async def _asked(self, method: str, body: Any, safe: bool) -> Any:
         started = self._clock.monotonic_ns()
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._attempts),
@@ -172,13 +195,16 @@ class Provider:
         try:
             async for attempt in retrying:
                 with attempt:
-                    answer = await ask()
+                    answer = await self._post(body)
         except TimeoutError:
-            raise self._failed(method, f"no answer within {self._timeout.total:g} s") from None
+            message = f"no answer within {self._timeout.total:g} s"
+            raise self._failed(method, message, timed_out=True) from None
         except ClientResponseError as error:
-            raise self._failed(method, f"HTTP {error.status} {error.message}") from None
+            message = f"HTTP {error.status} {error.message}"
+            raise self._failed(method, message, status=error.status) from None
         except ClientError as error:
-            raise self._failed(method, f"cannot reach the node: {error}") from None
+            sent = not isinstance(error, ClientConnectorError)
+            raise self._failed(method, f"cannot reach the node: {error}", sent=sent) from None
         except ValueError:
             raise self._failed(method, "the answer is no JSON; is this a node's address?") from None
         self.latency_ms = (self._clock.monotonic_ns() - started) / 1e6
@@ -203,10 +229,25 @@ class Provider:
             data=error.get("data"),
         )
 
-    def _failed(self, method: str, message: str) -> RpcError:
+    def _failed(
+        self,
+        method: str,
+        message: str,
+        *,
+        sent: bool = True,
+        timed_out: bool = False,
+        status: int | None = None,
+    ) -> RpcError:
         text = redact_text(message)
         return RpcError(
-            f"{method} at {self.shown_url}: {text}", method=method, code=None, message=text, data=None
+            f"{method} at {self.shown_url}: {text}",
+            method=method,
+            code=None,
+            message=text,
+            data=None,
+            sent=sent,
+            timed_out=timed_out,
+            status=status,
         )
 
 
@@ -215,7 +256,8 @@ def unreachable(error: RpcError) -> bool:
     return error.fields.get("code") is None
 
 
-def _reads(method: str) -> bool:
+def reads(method: str) -> bool:
+    """Tell whether a request changes nothing, so that it may be made twice."""
     return method.startswith(_READS)
 
 

@@ -1,8 +1,9 @@
 """The live feed: new heads and logs over one WebSocket, repaired over HTTP where it has holes.
 
 One task keeps the connection: it subscribes, sorts what arrives, notices silence and connects
-again. The consumer takes heads from it at its own pace; a head that was missed for whatever
-reason is found again by the follower, because the next head names its parent.
+again, at another node where several are named. The consumer takes heads from it at its own pace; a
+head that was missed for whatever reason is found again by the follower, because the next head names
+its parent.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from websockets.exceptions import InvalidURI, WebSocketException
 from chain.blocks import Address, Block, BlockHeader, RawLog
 from chain.feeds import FollowingFeed, Patience, repaired
 from chain.follower import ChainFollower
-from chain.providers import Provider
-from chain.wire import Head, head_from_json, log_from_json
-from core.errors import FeedError, RpcError
+from chain.log_repair import hear, placed_from_json
+from chain.providers import Node
+from chain.wire import Head, head_from_json
+from core.errors import FeedError, InputError, RpcError
+from core.reasons import Reason
 from core.redaction import redact_text
 from core.seams import Clock
 
@@ -31,6 +34,9 @@ _HEADS_KEPT = 1_024
 _BLOCKS_HEARD = 256
 _MESSAGE_LIMIT = 64 * 2**20
 _OPEN_SECONDS = 10.0
+_PING_SECONDS = 20.0
+_MOVE_SECONDS = 1.5
+"""With another node to move to: time to connect, between two pings, and for the answer to one."""
 
 
 class WebSocketFeed(FollowingFeed):
@@ -42,9 +48,10 @@ class WebSocketFeed(FollowingFeed):
     Parameters
     ----------
     ws_url
-        ``ws://`` or ``wss://`` address of the node.
+        ``ws://`` or ``wss://`` address of the node, or of several nodes of one chain: when one breaks,
+        stays silent or leaves a ping unanswered, the next one takes over.
     provider
-        An open provider of the same node, for what the subscription lacks.
+        An open provider of the same node, or a pool of the same nodes, for what the subscription lacks.
     addresses
         Contracts whose logs are wanted; none means no logs.
     clock
@@ -56,12 +63,17 @@ class WebSocketFeed(FollowingFeed):
         Time without a head after which the node is asked whether the chain went on without us.
     give_up_seconds
         How long the node may be away before ``FeedError``.
+
+    Raises
+    ------
+    InputError
+        If there is no address.
     """
 
     def __init__(
         self,
-        ws_url: str,
-        provider: Provider,
+        ws_url: str | Sequence[str],
+        provider: Node,
         addresses: Sequence[Address],
         clock: Clock,
         *,
@@ -70,12 +82,14 @@ class WebSocketFeed(FollowingFeed):
         give_up_seconds: float = 300.0,
     ) -> None:
         super().__init__(ChainFollower(provider, addresses, clock, after=after))
-        self._url = ws_url
+        self._urls = deque([ws_url] if isinstance(ws_url, str) else ws_url)
+        if not self._urls:
+            raise InputError("a feed needs the WebSocket address of at least one node")
         self._addresses = [address.lower() for address in addresses]
         self._silence = silence_seconds
         self._give_up = give_up_seconds
         self._heads: deque[Head | None] = deque(maxlen=_HEADS_KEPT)  # None: ask for the newest
-        self._heard: OrderedDict[bytes, dict[int, RawLog]] = OrderedDict()
+        self._heard: OrderedDict[bytes, dict[int, RawLog | None]] = OrderedDict()
         self._head: Head | None = None
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -140,13 +154,23 @@ class WebSocketFeed(FollowingFeed):
                     self._announce(None)
                     await self._listen(socket)
             except InvalidURI as error:
-                raise FeedError(f"{redact_text(self._url)} is no WebSocket address") from error
+                raise FeedError(f"{redact_text(self._urls[0])} is no WebSocket address") from error
             except (OSError, TimeoutError, WebSocketException, RpcError) as error:
+                if isinstance(error, RpcError) and (reason := error.fields.get("reason")):
+                    self.counters.count(Reason(reason))
                 await patience.failed(error)
+            self._urls.rotate(-1)
 
     def _connect(self) -> connect:
+        alone = len(self._urls) == 1
         return connect(
-            self._url, max_size=_MESSAGE_LIMIT, open_timeout=_OPEN_SECONDS, close_timeout=1, proxy=None
+            self._urls[0],
+            max_size=_MESSAGE_LIMIT,
+            open_timeout=_OPEN_SECONDS if alone else _MOVE_SECONDS,
+            ping_interval=_PING_SECONDS if alone else _MOVE_SECONDS,
+            ping_timeout=_PING_SECONDS if alone else _MOVE_SECONDS,
+            close_timeout=1,
+            proxy=None,
         )
 
     async def _subscribe(self, socket: ClientConnection) -> None:
@@ -202,9 +226,10 @@ class WebSocketFeed(FollowingFeed):
     def _hear(self, fields: dict[str, Any]) -> None:
         if fields.get("removed") or not fields.get("blockHash"):
             return  # the heads of the new branch tell the same
-        block_hash = bytes.fromhex(str(fields["blockHash"]).removeprefix("0x"))
-        log = log_from_json(fields)
-        self._heard.setdefault(block_hash, {})[log.log_index] = log
+        placed = placed_from_json(fields)
+        reason = hear(self._heard.setdefault(placed.block_hash, {}), placed.log)
+        if reason is not None:
+            self.counters.count(reason)
         while len(self._heard) > _BLOCKS_HEARD:
             self._heard.popitem(last=False)
 

@@ -24,6 +24,7 @@ class Chain:
     provider: Provider
     wallet: Wallet
     nonce: int = 0
+    chain_id: int = 1
     speaker: str = "0x00000000000000000000000000000000000051ea"
     other: str = "0x00000000000000000000000000000000000000ff"
 
@@ -38,7 +39,7 @@ class Chain:
     async def send(self, data: bytes, to: str) -> bytes:
         raw, digest = self.wallet.sign_transaction(
             {
-                "chainId": 1,
+                "chainId": self.chain_id,
                 "nonce": self.nonce,
                 "maxPriorityFeePerGas": 1,
                 "maxFeePerGas": 10**12,

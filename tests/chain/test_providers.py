@@ -134,6 +134,25 @@ async def test_a_slow_node_is_an_error_and_is_not_asked_twice() -> None:
     assert len(seen) == 1
 
 
+async def test_a_refusal_in_the_body_of_an_http_error_is_read() -> None:
+    body = b'{"id":1,"error":{"code":-32600,"message":"up to a 500 block range"}}'
+    async with server(lambda _: http(body, "400 Bad Request")) as (url, _), Provider(url) as provider:
+        with pytest.raises(RpcError, match="500 block range") as caught:
+            await provider.call("eth_getLogs", [])
+    assert caught.value.fields["code"] == -32600
+
+
+async def test_requests_cancelled_at_any_moment_leave_the_provider_usable(chain: Chain) -> None:
+    for pause in range(30):
+        asked = [asyncio.create_task(chain.provider.call("eth_chainId", [])) for _ in range(10)]
+        await asyncio.sleep(pause * 0.0002)
+        for task in asked:
+            task.cancel()
+        await asyncio.wait(asked)
+    async with asyncio.timeout(5):
+        assert await chain.provider.call("eth_chainId", []) == "0x1"
+
+
 async def test_batch_answers_are_put_in_order_and_must_be_complete() -> None:
     def backwards(body: bytes) -> bytes:
         asked = json.loads(body)
