@@ -18,7 +18,23 @@ BlockParameter = str | Mapping[str, Any]
 QUESTIONS_PER_BATCH = 500
 _REVERTED = 3
 """Error code that nodes give a call whose contract reverted."""
-_REVERT_WORDS = ("revert", "invalid opcode", "out of gas", "invalidfeopcode", "opcodenotfound")
+_REVERT_WORDS = (
+    "revert",
+    "invalid opcode",
+    "invalidfeopcode",
+    "opcodenotfound",
+    "out of gas",
+    "outofgas",
+    "invalid jump",
+    "invalidjump",
+    "stack",
+    "out of bounds",
+    "outofoffset",
+    "memorylimit",
+    "overflow",
+    "write protection",
+)
+"""What nodes call it when a contract fails in another way than by reverting."""
 
 
 def at_hash(header: BlockHeader) -> BlockParameter:

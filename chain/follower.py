@@ -115,7 +115,7 @@ class ChainFollower:
         """
         await self._prime()
         starting = self.tip is None
-        reached = self._delivered(head.header.hash)
+        reached = self.delivered(head.header.hash)
         while not reached:
             heads = await self._ahead(head)
             alone = len(heads) == 1
@@ -139,7 +139,7 @@ class ChainFollower:
         for parent, child in itertools.pairwise(heads):
             if child.header.parent_hash != parent.header.hash:
                 raise HeadVanished
-        while not self._delivered(heads[0].header.parent_hash):
+        while not self.delivered(heads[0].header.parent_hash):
             if heads[0].header.number <= self._branch[0].number:
                 raise self._lost(heads[0].header)
             heads.insert(0, await self._by_hash(heads[0].header.parent_hash))
@@ -166,7 +166,8 @@ class ChainFollower:
             tip=self._branch[-1].number,
         )
 
-    def _delivered(self, block_hash: bytes) -> bool:
+    def delivered(self, block_hash: bytes) -> bool:
+        """Tell whether a block is one of those last delivered, on the branch that we are on."""
         return any(header.hash == block_hash for header in reversed(self._branch))
 
     def _accept(self, header: BlockHeader) -> None:

@@ -30,6 +30,7 @@ from core.reasons import Reason
 from core.redaction import redact_text
 from core.seams import Clock
 
+_LOGS_OVERHEARD = 4_096
 _HEADS_KEPT = 1_024
 _BLOCKS_HEARD = 256
 _MESSAGE_LIMIT = 64 * 2**20
@@ -90,6 +91,7 @@ class WebSocketFeed(FollowingFeed):
         self._give_up = give_up_seconds
         self._heads: deque[Head | None] = deque(maxlen=_HEADS_KEPT)  # None: ask for the newest
         self._heard: OrderedDict[bytes, dict[int, RawLog | None]] = OrderedDict()
+        self._overheard: deque[RawLog] = deque(maxlen=_LOGS_OVERHEARD)
         self._head: Head | None = None
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -130,6 +132,15 @@ class WebSocketFeed(FollowingFeed):
             self._head = self._heads.popleft()
             async for block in repaired(self._follower, self._advance, patience):
                 yield block
+
+    def overheard(self) -> tuple[RawLog, ...]:
+        """Return logs announced since the last call whose block had been delivered by then.
+
+        Most of them were delivered with it; one that was not is late.
+        """
+        heard = tuple(self._overheard)
+        self._overheard.clear()
+        return heard
 
     async def _advance(self) -> AsyncIterator[Block]:
         """Advance to the head at hand; if that fails, the next attempt starts from the newest one."""
@@ -227,6 +238,9 @@ class WebSocketFeed(FollowingFeed):
         if fields.get("removed") or not fields.get("blockHash"):
             return  # the heads of the new branch tell the same
         placed = placed_from_json(fields)
+        if self._follower.delivered(placed.block_hash):
+            self._overheard.append(placed.log)
+            return
         reason = hear(self._heard.setdefault(placed.block_hash, {}), placed.log)
         if reason is not None:
             self.counters.count(reason)

@@ -98,8 +98,13 @@ def _prober(node: Provider, store: PoolStore) -> CachedProber:
 def _chosen(
     store: PoolStore, network: Network, pool_id: str | None
 ) -> tuple[Sequence[StoredPool], Mapping[str, Token]]:
-    query = PoolQuery(chain=network.name, pool_id=pool_id or "")
-    pools = [pool for pool in store.pools(query) if pool.status is not PoolStatus.REFUSED or pool_id]
+    found = store.pools(PoolQuery(chain=network.name, pool_id=pool_id or ""))
+    pools = [pool for pool in found if pool.status is not PoolStatus.REFUSED]
+    if pool_id and len(found) == 1 and found[0].refusal is not None and not pools:
+        raise InputError(
+            f"pool {found[0].spec.pool_id} was refused ({found[0].refusal}); nothing of that is verified",
+            pool_id=found[0].spec.pool_id,
+        )
     if not pools:
         asked = f"no pool {pool_id}" if pool_id else "no pool worth verifying"
         raise InputError(
@@ -108,13 +113,6 @@ def _chosen(
         )
     facts = store.tokens(network.name, {token for pool in pools for token in pool.spec.tokens})
     tokens = {address: fact for address, fact in facts.items() if isinstance(fact, Token)}
-    unknown = [pool for pool in pools if not pool.spec.family or set(pool.spec.tokens) - set(tokens)]
-    if unknown:
-        raise InputError(
-            f"pool {unknown[0].spec.pool_id} was refused before its family and tokens were learnt; "
-            "it cannot be verified",
-            pool_id=unknown[0].spec.pool_id,
-        )
     return pools, tokens
 
 

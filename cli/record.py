@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from chain.blocks import Block, BlockHeader
+from chain.blocks import Address, Block, BlockHeader
 from chain.feeds import Feed, PollingFeed
 from chain.networks import Network, load_network
 from chain.providers import Provider
@@ -24,8 +24,8 @@ from cli.signals import stop_signals
 from core.errors import InputError
 from core.seams import Clock, SystemClock
 from pipeline.confirmations import usual_confirmations
-from pipeline.pool_list import PoolList, read_pool_list
-from pipeline.recording import RecordingPlan, RecordingResult, record
+from pipeline.pool_list import read_pool_list
+from pipeline.recording import OpenFeed, RecordingPlan, RecordingResult, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +136,16 @@ async def _record(plan: RecordingPlan, urls: NodeUrls, network: Network, *, quie
                 f"the node is of chain {said}, {network.name} is chain {network.chain_id}; "
                 "correct --chain or --rpc"
             )
-        opened = _opener(urls, provider, plan.pools, SystemClock())
+        opened = _opener(urls, provider, SystemClock())
         with _progress(plan, network, quiet=quiet) as on_block:
             return await record(plan, provider, opened, stopped, on_block)
 
 
-def _opener(
-    urls: NodeUrls, provider: Provider, pools: PoolList, clock: Clock
-) -> Callable[[BlockHeader], AbstractAsyncContextManager[Feed]]:
-    def opened(after: BlockHeader) -> AbstractAsyncContextManager[Feed]:
+def _opener(urls: NodeUrls, provider: Provider, clock: Clock) -> OpenFeed:
+    def opened(after: BlockHeader, addresses: Sequence[Address]) -> AbstractAsyncContextManager[Feed]:
         if urls.ws is not None:
-            return WebSocketFeed(urls.ws, provider, pools.addresses, clock, after=after)
-        return PollingFeed(provider, pools.addresses, clock, after=after)
+            return WebSocketFeed(urls.ws, provider, addresses, clock, after=after)
+        return PollingFeed(provider, addresses, clock, after=after)
 
     return opened
 

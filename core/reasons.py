@@ -47,6 +47,7 @@ class Reason(StrEnum):
     STATE_LEFT_OPEN = "state_left_open"
     EVENT_CONTRADICTS_STATE = "event_contradicts_state"
     POOL_QUARANTINED = "pool_quarantined"
+    STATE_DIFFERS = "state_differs"
     MISSED_LOG = "missed_log"
     UNHANDLED_REORG = "unhandled_reorg"
     CHANGED_WITHOUT_EVENT = "changed_without_event"

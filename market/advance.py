@@ -86,4 +86,13 @@ def advance(pool: Pool, event: EventBase) -> Pool:
         place = {"pool_id": pool.pool_id, "block": event.block_number, "log_index": event.log_index}
         error.fields.update({"reason": Reason.EVENT_CONTRADICTS_STATE} | error.fields | place)
         raise
+    except (ArithmeticError, LookupError, ValueError) as error:
+        # anybody may put a pool with any numbers on a chain; none may stop the others
+        raise MarketError(
+            f"a {type(event).__name__} event is impossible for the pool ({error}); read it from a node",
+            pool_id=pool.pool_id,
+            block=event.block_number,
+            log_index=event.log_index,
+            reason=Reason.EVENT_CONTRADICTS_STATE,
+        ) from error
     return after

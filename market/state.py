@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from chain.blocks import Address, Block, BlockHeader, RawLog
 from core.errors import MarketError
-from core.reasons import Refusal
+from core.reasons import Reason, Refusal
 from market.advance import advance, may_follow, speaking_names, timed
 from market.decoding import decode_log
 from market.events import STATELESS_TOPICS, EventBase
@@ -85,11 +85,11 @@ class _Draft:
         if before is None or not may_follow(before, event):
             self.unknown += 1
             return
-        if pool_id in self._state.frozen:
+        if self._state.is_frozen(pool_id):
             self.passed_over += 1
             return
         if pool_id not in self.changed:
-            before = timed(before, self._timestamp)
+            before = _now(before, self._timestamp)
         self.events.append(event)
         self.met.append(before)
         after = advance(before, event)
@@ -165,7 +165,11 @@ class MarketState:
 
     def place_of(self, name: str) -> str:
         """Return the pool that a name in an event means; the name itself if it is nobody's."""
-        return self._places.get(name, name)
+        return name if name in self._pools else self._places.get(name, name)
+
+    def is_frozen(self, pool_id: str) -> bool:
+        """Tell whether a pool follows no events."""
+        return pool_id in self._frozen
 
     def suspend(self, pool_id: str, refusal: Refusal) -> None:
         """Take a pool out of the market; its last state stays, and no event moves it any more.
@@ -287,6 +291,15 @@ class MarketState:
                 head=head.hash.hex(),
                 parent=block.header.parent_hash.hex(),
             )
+
+
+def _now(pool: Pool, timestamp: int) -> Pool:
+    try:
+        return timed(pool, timestamp)
+    except MarketError as error:
+        error.fields.setdefault("pool_id", pool.pool_id)
+        error.fields.setdefault("reason", Reason.EVENT_CONTRADICTS_STATE)
+        raise
 
 
 def _in_order(block: Block) -> Iterator[RawLog]:

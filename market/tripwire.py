@@ -17,7 +17,7 @@ from market.pools.pool import Pool
 from market.pools.v3_ticks import TickMap
 
 LogKey = tuple[int, int, bytes, bytes]
-"""Height, log index, first topic and data: what tells two logs of one contract apart."""
+"""Height, log index, topics and data: what tells two logs of one contract apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _difference(name: str, ours: object, chains: object) -> Difference:
 
 def key_of(log: RawLog) -> LogKey:
     """Return what a log is known by."""
-    return log.block_number, log.log_index, log.topics[0] if log.topics else b"", log.data
+    return log.block_number, log.log_index, b"".join(log.topics), log.data
 
 
 def class_of(

@@ -150,6 +150,8 @@ class LiveLoop:
 
     async def _compare(self, session: LiveSession) -> None:
         """Compare the market with the chain; a node that is away, or past our block, costs a comparison."""
+        for arrived in session.feed.overheard():
+            session.keeper.heard_late(arrived)
         try:
             await session.keeper.check()
         except RpcError as error:

@@ -54,6 +54,8 @@ class LiveConfig:
         Longest cycle.
     window
         Rows that go with a question for a forecast.
+    multicall
+        Contract that answers many calls at once; empty for a chain without one.
     node_timeout_s, relay_timeout_s
         Seconds the node or a relay may take to answer.
     """
@@ -77,6 +79,7 @@ class LiveConfig:
     agent: str = ""
     max_hops: int = 3
     window: int = 16
+    multicall: Address = ""
     node_timeout_s: float = 10.0
     relay_timeout_s: float = 5.0
 

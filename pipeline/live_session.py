@@ -13,6 +13,7 @@ import httpx
 
 from chain.blocks import BlockHeader
 from chain.devnet.artifacts import load_artifact
+from chain.multicall import Multicall
 from chain.providers import Provider
 from chain.signers import FlashbotsIdentity, Wallet
 from chain.websocket_feed import WebSocketFeed
@@ -149,11 +150,13 @@ async def _first_block(config: LiveConfig, relay: Provider) -> int | str:
 
 async def _load_market(config: LiveConfig, chain: Provider, block: int | str) -> MarketKeeper:
     tokens = {token.address: token for token in config.tokens}
-    return MarketKeeper(await load_market(chain, config.specs, tokens, block), chain)
+    together = Multicall(config.multicall) if config.multicall else None
+    return MarketKeeper(await load_market(chain, config.specs, tokens, block, together), chain, together)
 
 
 def _feed(config: LiveConfig, chain: Provider, clock: Clock, walk: BlockWalk) -> WebSocketFeed:
-    addresses = sorted({address for spec in config.specs for address in listens_to(spec)})
+    pools = walk.state.pools.values()
+    addresses = sorted({address for pool in pools for address in listens_to(pool.spec)})
     return WebSocketFeed(config.ws_url, chain, addresses, clock, after=walk.state.head)
 
 

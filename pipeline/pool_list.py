@@ -10,7 +10,6 @@ from typing import Any
 
 from chain.blocks import Address
 from core.errors import InputError
-from market.advance import listens_to
 from market.pools.snapshot import spec_from_json
 from market.pools.spec import PoolSpec
 from market.tokens import Token
@@ -30,11 +29,6 @@ class PoolList:
 
     specs: tuple[PoolSpec, ...]
     tokens: Mapping[Address, Token]
-
-    @property
-    def addresses(self) -> list[Address]:
-        """Contracts whose logs move these pools."""
-        return sorted({address for spec in self.specs for address in listens_to(spec)})
 
 
 def read_pool_list(path: Path) -> PoolList:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from chain.blocks import Address, Block, BlockHeader
 from chain.feeds import Feed
 from core.errors import FeedError, InputError, OmniArbError, RpcError, TapeError
+from market.advance import listens_to
+from market.pools.pool import Pool
 from market.recorded import Recorded
 from market.tape import TapeReader, TapeWriter
 from market.tape_manifest import MANIFEST, partial_of
@@ -19,8 +21,8 @@ from pipeline.bootstrap import ReadableNode, load_market
 from pipeline.confirmations import ConfirmedBlocks
 from pipeline.pool_list import PoolList
 
-OpenFeed = Callable[[BlockHeader], AbstractAsyncContextManager[Feed]]
-"""Opens a feed that begins with the child of the header it is given."""
+OpenFeed = Callable[[BlockHeader, Sequence[Address]], AbstractAsyncContextManager[Feed]]
+"""Opens a feed that begins with the child of the header it is given, with the logs of these contracts."""
 OnBlock = Callable[[int, Block], None]
 """Told of every block that is written, and how many the tape has."""
 
@@ -133,11 +135,11 @@ async def record(
         written is kept: the same call goes on from there.
     """
     while True:
-        writer, base = await _begin(plan, node)
+        writer, base, addresses = await _begin(plan, node)
         resumed = writer.blocks
         held = ConfirmedBlocks(base, plan.confirmations)
         try:
-            await _follow(plan, writer, held, open_feed(base), stopped, on_block)
+            await _follow(plan, writer, held, open_feed(base, addresses), stopped, on_block)
             unconfirmed = await _flush(plan, writer, held, node, on_block) if stopped.is_set() else 0
             break
         except (FeedError, RpcError) as error:
@@ -165,8 +167,8 @@ async def record(
     )
 
 
-async def _begin(plan: RecordingPlan, node: Node) -> tuple[TapeWriter, BlockHeader]:
-    """Return the tape to write to, and the block before its next one."""
+async def _begin(plan: RecordingPlan, node: Node) -> tuple[TapeWriter, BlockHeader, list[Address]]:
+    """Return the tape to write to, the block before its next one, and the contracts to listen to."""
     if plan.folder.exists():
         raise TapeError(f"{plan.folder} exists; choose another folder", file=str(plan.folder))
     partial = partial_of(plan.folder)
@@ -179,7 +181,7 @@ async def _begin(plan: RecordingPlan, node: Node) -> tuple[TapeWriter, BlockHead
             )
         writer = await asyncio.to_thread(TapeWriter.resume, plan.folder)
         assert writer.last is not None, "it has blocks"
-        return writer, writer.last
+        return writer, writer.last, _speakers(kept.pools)
     state = await load_market(node, plan.pools.specs, plan.pools.tokens, multicall=plan.multicall)
     assert state.head is not None, "it was read at a block"
     writer = TapeWriter(
@@ -189,7 +191,11 @@ async def _begin(plan: RecordingPlan, node: Node) -> tuple[TapeWriter, BlockHead
         pools=state.pools.values(),
         source=plan.source,
     )
-    return writer, state.head
+    return writer, state.head, _speakers(state.pools.values())
+
+
+def _speakers(pools: Iterable[Pool]) -> list[Address]:
+    return sorted({address for pool in pools for address in listens_to(pool.spec)})
 
 
 def _interrupted(partial: Path) -> Recorded | None:

@@ -5,15 +5,16 @@ That proves more than reading once: what a pool's state is, and that its events 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chain.asking import ask_all, at_hash
-from chain.blocks import Address, BlockHeader
+from chain.blocks import Address, Block, BlockHeader
+from chain.feeds import Patience, repaired
 from chain.follower import ChainFollower
 from chain.multicall import Multicall
 from chain.networks import Network
-from chain.providers import Provider
+from chain.providers import Node, unreachable
 from chain.wire import head_from_json
 from core.errors import MarketError, RpcError
 from core.reasons import Reason, Refusal
@@ -35,6 +36,8 @@ from pipeline.token_check import TokenCheck, check_tokens
 DEPTH = 16
 """Blocks that pools are followed for: nodes that forget old states still hold these."""
 _POOLS_AT_ONCE = 200
+_PATIENCE_SECONDS = 15.0
+"""How long a node may announce heads that it does not serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Verification:
 
 
 async def verify_pools(
-    node: Provider,
+    node: Node,
     network: Network,
     specs: Sequence[PoolSpec],
     tokens: Mapping[Address, Token],
@@ -118,7 +121,7 @@ async def verify_pools(
 
 
 async def _read(
-    node: Provider,
+    node: Node,
     specs: Sequence[PoolSpec],
     tokens: Mapping[Address, Token],
     first: BlockHeader,
@@ -131,30 +134,42 @@ async def _read(
     for start in range(0, len(specs), _POOLS_AT_ONCE):
         part = specs[start : start + _POOLS_AT_ONCE]
         for pool_id, found in (await read_pools(node, part, tokens, first, together)).items():
-            if isinstance(found, RpcError):
+            if isinstance(found, RpcError) and unreachable(found):
                 raise found
-            if isinstance(found, MarketError):
+            if isinstance(found, MarketError | RpcError):
                 standings[pool_id] = _quarantined(
                     Refusal(Reason.POOL_UNREADABLE, found.message), first.number
                 )
             else:
                 pools.append(found)
         advance(len(part))
+    if specs and not pools:
+        raise MarketError(
+            f"none of these pools could be read at block {first.number}; name a node that holds it, "
+            f"or a smaller --depth ({next(iter(standings.values())).detail})",
+            block=first.number,
+        )
     return pools, standings
 
 
-async def _follow(node: Provider, keeper: MarketKeeper, clock: Clock) -> int:
+async def _follow(node: Node, keeper: MarketKeeper, clock: Clock) -> int:
     """Apply every block up to the newest one; return how many events there were."""
     addresses = {address for pool in keeper.state.pools.values() for address in listens_to(pool.spec)}
     follower = ChainFollower(node, sorted(addresses), clock, after=keeper.state.head)
     events = 0
-    async for block in follower.advance(await follower.latest()):
+
+    async def newest() -> AsyncIterator[Block]:
+        head = await follower.latest()
+        async for block in follower.advance(head):
+            yield block
+
+    async for block in repaired(follower, newest, Patience(_PATIENCE_SECONDS)):
         events += len(keeper.apply(block).events)
     return events
 
 
 async def _judge(
-    node: Provider,
+    node: Node,
     state: MarketState,
     network: Network,
     standings: dict[str, Standing],
@@ -183,7 +198,7 @@ def _quarantined(refusal: Refusal, block: int) -> Standing:
     return Standing(PoolLife.QUARANTINED, refusal.reason, refusal.detail, block)
 
 
-async def _header(node: Provider, block: str) -> BlockHeader:
+async def _header(node: Node, block: str) -> BlockHeader:
     answer = await node.call("eth_getBlockByNumber", [block, False])
     if answer is None:
         raise RpcError(

@@ -16,7 +16,7 @@ from market.arrays.concentrated import ConcentratedColumns, surely_at
 from market.arrays.journal import BALANCES, CONCENTRATED, PAIR, JournalColumns, Tables, note
 from market.arrays.limbs import Limbs, as_float, compiled, is_negative, negated
 from market.arrays.pairs import PairColumns
-from market.arrays.steps import DONE, UNUSUAL, note_price, position, swap, sync, vault_swap
+from market.arrays.steps import DONE, UNUSUAL, leads_to, note_price, position, swap, sync, vault_swap
 from market.arrays.ticks import TickColumns
 from market.bulk.kinds import (
     DATA,
@@ -195,7 +195,9 @@ def _event(
     if lane == CONCENTRATED:
         if kind in (V3_SWAP, PANCAKE_SWAP):
             price = as_float(words[at, DATA + 2, 0], words[at, DATA + 2, 1], words[at, DATA + 2, 2])
-            if not surely_at(between[at, 0], price):
+            if not surely_at(between[at, 0], price) or not leads_to(
+                pools, ticks, slot, words, at, between[at, 0]
+            ):
                 return UNUSUAL
             note_price(pools, journal, note(journal, row, block), slot)
             swap(pools, slot, words, at, between[at, 0], price)

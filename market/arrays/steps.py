@@ -46,6 +46,26 @@ def note_price(pools: ConcentratedColumns, journal: JournalColumns, noted: int, 
 
 
 @compiled
+def leads_to(
+    pools: ConcentratedColumns, ticks: TickColumns, slot: int, words: Limbs, log: int, tick: int
+) -> bool:
+    """Tell whether the ticks between the two prices lead from the pool's liquidity to that of a swap."""
+    if pools.sqrt_price_floats[slot] == 0.0:
+        return True
+    low, high = pools.liquidity[slot, 0], pools.liquidity[slot, 1]
+    before = pools.tick[slot]
+    at = first_at_or_above(ticks, slot, min(before, tick) + 1)
+    end = ticks.start[slot] + ticks.length[slot]
+    while at < end and ticks.tick[at] <= max(before, tick):
+        net_low, net_high = ticks.net[at, 0], ticks.net[at, 1]
+        if tick < before:
+            net_low, net_high = negated(net_low, net_high)
+        low, high = added(low, high, net_low, net_high)
+        at += 1
+    return bool(low == words[log, DATA + 3, 0] and high == words[log, DATA + 3, 1])
+
+
+@compiled
 def swap(pools: ConcentratedColumns, slot: int, words: Limbs, log: int, tick: int, price: float) -> None:
     """Take over price, liquidity and tick."""
     for place in range(PRICE_LIMBS):

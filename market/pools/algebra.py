@@ -123,6 +123,7 @@ class AlgebraPool(ConcentratedPool):
         self, amount0: int, amount1: int, sqrt_price_x96: int, liquidity: int, tick: int
     ) -> AlgebraPool:
         """Return the pool after a recorded ``Swap``: amounts, positive if paid to the pool, and state."""
+        self._check_crossed(liquidity, tick)
         begun = self.begun()
         return replace(
             begun,

@@ -220,7 +220,10 @@ class ComposableStablePool(ManyTokenPool):
         return self._with_rate(index, replace(cached, duration=duration, expires=expires))
 
     def _rated(self, place: int) -> tuple[int, CachedRate]:
-        index = place - (place > sum(token < self.share for token in self.tokens))
+        own = sum(token < self.share for token in self.tokens)
+        if place == own or not 0 <= place <= len(self.tokens):
+            raise MarketError("the pool has no rated token at this place", pool_id=self.pool_id, place=place)
+        index = place - (place > own)
         cached = self.rates[index]
         if cached is None:
             raise MarketError("this token has no rate", pool_id=self.pool_id, token=self.tokens[index])

@@ -129,7 +129,14 @@ class ConcentratedPool(TwoTokenPool, ABC):
         return replace(self, ticks=ticks, liquidity=liquidity)
 
     def after_swap(self, amount0: int, amount1: int, sqrt_price_x96: int, liquidity: int, tick: int) -> Self:
-        """Return the pool after a recorded ``Swap``: amounts, positive if paid to the pool, and state."""
+        """Return the pool after a recorded ``Swap``: amounts, positive if paid to the pool, and state.
+
+        Raises
+        ------
+        MarketError
+            If the ticks between the two prices do not lead from one liquidity to the other.
+        """
+        self._check_crossed(liquidity, tick)
         return replace(self, sqrt_price_x96=sqrt_price_x96, liquidity=liquidity, tick=tick)
 
     @property
@@ -167,6 +174,16 @@ class ConcentratedPool(TwoTokenPool, ABC):
             self.fee_of(zero_for_one),
             self._known_range(),
         )
+
+    def _check_crossed(self, liquidity: int, tick: int) -> None:
+        """Refuse a state after a swap that the ticks do not allow: a change of liquidity was missed."""
+        if self.sqrt_price_x96 == 0:
+            return
+        rises = tick > self.tick
+        crossed = self.tick_map.between(min(self.tick, tick), max(self.tick, tick))
+        expected = self.liquidity + (crossed if rises else -crossed)
+        if expected != liquidity:
+            raise self._impossible(f"a swap ended with liquidity {liquidity}, the ticks lead to {expected}")
 
     def _known_range(self) -> tuple[int, int] | None:
         """Return the ticks between which the map is known, ``None`` if all of it is."""

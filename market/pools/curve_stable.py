@@ -85,8 +85,7 @@ class CurveStablePool(ManyTokenPool):
         count = len(self.spec.tokens)
         complete = 2 <= count <= MAX_COINS and len(self.balances) == len(self.rates) == count
         fees = 0 <= self.fee <= FEE_DENOMINATOR and 0 <= self.admin_fee <= FEE_DENOMINATOR
-        counted = min(*self.balances, self.offpeg_multiplier) >= 0 and min(self.rates) > 0
-        if not complete or not fees or not counted or not self._fits():
+        if not complete or not fees or not self._counted() or not self._fits():
             raise MarketError(
                 "a Curve pool needs two to eight coins, each with a balance and a rate that fit 256 bits "
                 "together, and fees out of 10**10; reload the pool from a node",
@@ -211,6 +210,9 @@ class CurveStablePool(ManyTokenPool):
         total = curve_math.word((balance_in + balance_out) ** 2)
         closeness = curve_math.word(above * balance_out) // total
         return self.offpeg_multiplier * self.fee // (closeness + FEE_DENOMINATOR)
+
+    def _counted(self) -> bool:
+        return min(*self.balances, self.offpeg_multiplier) >= 0 and min(self.rates) > 0
 
     def _fits(self) -> bool:
         return all(not balance * rate >> 256 for balance, rate in zip(self.balances, self.rates, strict=True))

@@ -69,18 +69,18 @@ def spec_from_json(row: dict[str, Any]) -> PoolSpec:
     """Return the spec that :func:`spec_to_json` wrote."""
     return PoolSpec(
         family=row["family"],
-        pool_id=row["pool_id"],
-        address=row["address"],
-        tokens=tuple(row["tokens"]),
+        pool_id=row["pool_id"].lower(),
+        address=row["address"].lower(),
+        tokens=tuple(token.lower() for token in row["tokens"]),
         fee=int(row["fee"]),
         tick_spacing=int(row["tick_spacing"]),
         weights=tuple(int(weight) for weight in row["weights"]),
         venue=row["venue"],
         # tapes that were written before a spec had these have none of these
         fees=tuple(int(fee) for fee in row.get("fees", ())),
-        hooks=row.get("hooks", ""),
+        hooks=row.get("hooks", "").lower(),
         variant=row.get("variant", ""),
-        factory=row.get("factory", ""),
+        factory=row.get("factory", "").lower(),
     )
 
 
@@ -110,19 +110,29 @@ def pool_from_json(row: dict[str, Any]) -> Pool:
     MarketError
         If the family is not one of ours, or the state is impossible or none of it.
     """
-    spec, state = spec_from_json(row["spec"]), dict(row["state"])
-    ticks = state.pop("ticks", None)
+    try:
+        return _pool(spec_from_json(row["spec"]), dict(row["state"]))
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise MarketError(
+            f"the snapshot of a pool cannot be read ({type(error).__name__}: {error}); write it again"
+        ) from None
+
+
+def _pool(spec: PoolSpec, state: dict[str, Any]) -> Pool:
     family = _family(spec)
     fields = {field.name for field in dataclasses.fields(family)}
+    ticks = state.pop("ticks", None)
     if set(state) != fields.difference(_BY_HAND) or (ticks is None) is ("ticks" in fields):
         raise MarketError(
             f"the state of a {spec.family} pool has other fields than {', '.join(sorted(fields))}; "
             "write the snapshot again",
             pool_id=spec.pool_id,
         )
-    empty: dict[str, Any] = {} if ticks is None else {"ticks": {}}
+    net = {int(tick): int(value) for tick, value, _ in ticks or ()}
+    # the constructor looks at the ticks of a plain mapping; gross liquidity goes in afterwards
+    given = {} if ticks is None else {"ticks": net}
     try:
-        pool: Pool = _adapter(spec.family).validate_python({"spec": spec, **empty, **state})
+        pool: Pool = _adapter(spec.family).validate_python({"spec": spec, **given, **state})
     except ValidationError as error:
         raise MarketError(
             f"a value of a {spec.family} pool is none: {error.errors()[0]['msg']}; write the snapshot again",
@@ -130,8 +140,16 @@ def pool_from_json(row: dict[str, Any]) -> Pool:
         ) from None
     if ticks is None:
         return pool
-    net = {int(tick): int(value) for tick, value, _ in ticks}
-    gross = {int(tick): int(value) for tick, _, value in ticks}
+    return _with_gross(pool, net, {int(tick): int(value) for tick, _, value in ticks})
+
+
+def _with_gross(pool: Pool, net: dict[int, int], gross: dict[int, int]) -> Pool:
+    if len(pool.tokens) != 2 or any(gross[tick] < max(abs(value), 1) for tick, value in net.items()):
+        raise MarketError(
+            "a pool with ticks has two tokens, and at each tick at least as much liquidity as its net; "
+            "write the snapshot again",
+            pool_id=pool.pool_id,
+        )
     return dataclasses.replace(pool, ticks=TickMap(net, gross))  # type: ignore[type-var]
 
 

@@ -41,7 +41,8 @@ class PoolSpec:
         Curve pool. Empty elsewhere.
     factory
         Contract that made the pool, where part of the pool's state lies there (Solidly's and
-        Slipstream's fees, Algebra's operator). Empty elsewhere.
+        Slipstream's fees). Of an Algebra pool that was read from a chain it is the pool's own
+        ``dataStorageOperator``. Empty elsewhere.
     """
 
     family: str

@@ -90,7 +90,15 @@ class UniswapV3Pool(ConcentratedPool):
     def after_swap(
         self, amount0: int, amount1: int, sqrt_price_x96: int, liquidity: int, tick: int
     ) -> UniswapV3Pool:
-        """Return the pool after a recorded ``Swap``, with what the swap revealed about ticks."""
+        """Return the pool after a recorded ``Swap``, with what the swap revealed about ticks.
+
+        Raises
+        ------
+        MarketError
+            If all ticks are known and do not lead from one liquidity to the other.
+        """
+        if self.known is None:
+            self._check_crossed(liquidity, tick)
         return v3_recorded.after_swap(self, amount0, amount1, sqrt_price_x96, liquidity, tick)
 
     def _known_range(self) -> tuple[int, int] | None:

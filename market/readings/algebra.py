@@ -6,6 +6,8 @@ newest first, twice as many each round, until one is a day old. The oracle write
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chain.blocks import Address
 from chain.questions import ContractCall, Reading, StorageSlot
 from core.errors import MarketError
@@ -41,7 +43,7 @@ def read_algebra(spec: PoolSpec, timestamp: int) -> Reading[AlgebraPool]:
     oracle = VolatilityOracle.of((yield from _read_day(operator, newest)))
     ticks = yield from read_ticks(spec, "tickTable(int16)", signed(tick), liquidity)
     return AlgebraPool(
-        spec,
+        replace(spec, factory=operator),  # the operator tells of changes of the fee's coefficients
         price,
         signed(tick),
         liquidity,

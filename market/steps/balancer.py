@@ -25,6 +25,7 @@ from market.pools.composable_stable import ComposableStablePool
 from market.pools.pool import Pool
 from market.pools.weighted import WeightedPool
 from market.steps.step import Speaker, Step, Steps, contradiction, left_open
+from market.unseen import moves_unseen
 
 _FIXED_PER_PPM = 10**12
 VaultPool = WeightedPool | ComposableStablePool
@@ -64,10 +65,14 @@ def _rate_cached(pool: ComposableStablePool, event: TokenRateCacheUpdated) -> Po
 
 
 def _v3_swap(pool: BalancerV3Pool, event: BalancerV3Swap) -> Pool:
+    if moves_unseen(pool):  # yield fees are taken at rates that may have moved since the last block
+        return left_open(pool, event)
     return pool.after_swap(event.token_in, event.token_out, event.amount_in, event.amount_out, event.fee)
 
 
 def _v3_liquidity(pool: BalancerV3Pool, event: BalancerV3Liquidity) -> Pool:
+    if moves_unseen(pool):
+        return left_open(pool, event)
     if not len(event.changes) == len(event.fees) == len(pool.tokens):
         raise contradiction(pool, f"the event has {len(event.changes)} tokens")
     return pool.after_liquidity(event.changes, event.fees, event.adding)

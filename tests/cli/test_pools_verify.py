@@ -87,3 +87,15 @@ def test_a_pool_of_a_token_that_misbehaves_is_not_traded(devnet: Devnet) -> None
         "untold": {},
     }
     assert "3 2 misbehave" in plain(verify(devnet, "--depth", "1").stdout)
+
+
+def test_a_pool_that_was_refused_stays_refused(devnet: Devnet) -> None:
+    discover(devnet)
+    before = shown("--status", "refused")["pools"]
+    line = verify(devnet, before[0]["pool_id"])
+    assert line.exit_code == 2
+    assert "was refused (pool_address_mismatch" in line.stderr
+    assert verify(devnet, "0x", "--depth", "1").exit_code == 0
+    assert [pool["reason"] for pool in shown("--status", "refused")["pools"]] == [
+        "pool_address_mismatch"
+    ] * len(before)

@@ -10,9 +10,16 @@ from hypothesis import strategies as st
 
 from chain.blocks import Block, BlockHeader, RawLog
 from core.errors import MarketError, TapeError
+from core.reasons import Reason
 from market import events
 from market.advance import advance
 from market.events import PairSync
+from market.events_balancer import TokenRateCacheUpdated
+from market.pools.algebra import AlgebraPool
+from market.pools.algebra_fee import FeeConfiguration
+from market.pools.algebra_oracle import Timepoint, VolatilityOracle
+from market.pools.amplification import Amplification
+from market.pools.composable_stable import CachedRate, ComposableStablePool
 from market.pools.spec import PoolSpec
 from market.pools.uniswap_v2 import UniswapV2Pool
 from market.pools.uniswap_v3 import UniswapV3Pool
@@ -202,6 +209,35 @@ def test_flow_events_of_a_pair_leave_the_same_pool() -> None:
     subject = pair(PAIRS[0])
     flow = events.PairSwap(PAIRS[0], PAIRS[0], 1, 0, 0, 1, 0, 0, 1)
     assert advance(subject, flow) is subject
+
+
+def test_a_name_that_another_pool_gives_itself_does_not_capture_a_pool() -> None:
+    victim = pair(PAIRS[0])
+    spec = PoolSpec("algebra_v1", PAIRS[1], PAIRS[1], (A, B), 0, tick_spacing=60, factory=PAIRS[0])
+    oracle = VolatilityOracle.of([Timepoint(1, 0, 0, 0, 0)])
+    thief = AlgebraPool(spec, 2**96, 0, 0, {}, 100, 1, 0, oracle, FeeConfiguration(*[1] * 9))
+    state = MarketState([victim, thief], TOKENS)
+    assert state.apply(block(5, [(0, 7)])).touched == (PAIRS[0],)
+
+
+def test_a_swap_to_a_liquidity_that_the_ticks_do_not_lead_to_is_refused() -> None:
+    spec = PoolSpec("uniswap_v3", PAIRS[0], PAIRS[0], (A, B), 3000, tick_spacing=60)
+    pool = UniswapV3Pool(spec, 2**96, 0, 10**18, {-60: 10**18, 60: -(10**18)})
+    missed_burn = events.V3Swap(PAIRS[0], PAIRS[0], 1, 0, 0, 5, -4, 2**96 - 10**20, 0, -1)
+    with pytest.raises(MarketError, match="the ticks lead to") as refused:
+        advance(pool, missed_burn)
+    assert refused.value.fields["reason"] is Reason.EVENT_CONTRADICTS_STATE
+
+
+@pytest.mark.parametrize("place", [0, 3, 2**255])
+def test_a_rate_of_a_token_that_a_pool_does_not_have_is_refused(place: int) -> None:
+    spec = PoolSpec("composable_stable", "0x" + "00" * 32, PAIRS[0], (A, B), 0)
+    rate = CachedRate(10**18, 10**18, 60, 60)
+    pool = ComposableStablePool(spec, (10**24,) * 2, (18, 18), (rate, rate), Amplification.constant(1000), 0)
+    event = TokenRateCacheUpdated(spec.pool_id[:42], spec.pool_id[:42], 1, 0, 0, place, 10**18)
+    with pytest.raises(MarketError, match="no rated token") as refused:
+        advance(pool, event)
+    assert refused.value.fields["reason"] is Reason.EVENT_CONTRADICTS_STATE
 
 
 def test_initialising_goes_through_the_log() -> None:

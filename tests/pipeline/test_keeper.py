@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ from chain.providers import Provider
 from core.errors import RpcError
 from core.reasons import Reason
 from core.seams import SystemClock
+from market.events import PAIR_SYNC
 from market.life import PoolLife
+from market.state import JOURNAL_DEPTH
 from pipeline.bootstrap import load_market
 from pipeline.keeper import Checked, MarketKeeper
 from tests.devnet_fixtures import Devnet
@@ -192,3 +195,76 @@ async def test_a_rollback_takes_back_proofs_of_orphaned_blocks(kept: Kept) -> No
     kept.keeper.rolled_back(block.number)
     assert kept.life is PoolLife.QUARANTINED
     assert kept.pair in kept.keeper.state.frozen
+
+
+class Refusing(Provider):
+    """A node that refuses some requests, as busy ones do."""
+
+    refuses: Callable[[str, Sequence[Any]], bool] = staticmethod(lambda method, parameters: False)
+
+    async def attempt(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        answers = await super().attempt(requests)
+        refusal = RpcError("limit exceeded", method="any", code=-32005, message="limit exceeded", data=None)
+        return [
+            refusal if self.refuses(*request) else answer
+            for request, answer in zip(requests, answers, strict=True)
+        ]
+
+
+@pytest.fixture
+async def refusing(kept: Kept) -> AsyncIterator[Refusing]:
+    async with Refusing(kept.devnet.anvil.http_url) as node:
+        kept.keeper = MarketKeeper(kept.keeper.state, node, sample=99)
+        yield node
+
+
+async def test_a_pool_that_differs_is_suspended_even_if_nobody_can_say_why(
+    kept: Kept, refusing: Refusing
+) -> None:
+    kept.trade()
+    (block,) = await kept.heard()
+    kept.keeper.apply(replace(block, logs=()))
+    refusing.refuses = lambda method, _: method == "eth_getLogs"
+    found = await kept.keeper.check()
+    assert [refusal.reason for _, refusal in found.diverged] == [Reason.STATE_DIFFERS]
+    assert kept.pair in kept.keeper.state.frozen
+
+
+async def test_one_pool_that_cannot_be_read_does_not_blind_us_for_the_others(
+    kept: Kept, refusing: Refusing
+) -> None:
+    await kept.corrupt_storage()
+    await kept.node.call("evm_mine", [])
+    await kept.follow()
+    stranger = next(pool_id for pool_id in kept.keeper.state.pools if pool_id not in (kept.pair,))
+    address = kept.keeper.state.pools[stranger].address
+    refusing.refuses = lambda method, asked: method == "eth_call" and asked[0]["to"] == address
+    found = dict((await kept.keeper.check()).diverged)
+    assert found[kept.pair].reason is Reason.CHANGED_WITHOUT_EVENT
+    assert found[stranger].reason is Reason.POOL_UNREADABLE
+
+
+async def test_a_malformed_log_of_a_pool_suspends_it_and_the_block_goes_on(kept: Kept) -> None:
+    kept.trade()
+    (block,) = await kept.heard()
+    (sync,) = (log for log in block.logs if log.topics[0] == PAIR_SYNC)
+    spoilt = tuple(replace(log, data=b"\x01") if log is sync else log for log in block.logs)
+    kept.keeper.apply(replace(block, logs=spoilt))
+    assert kept.keeper.counts == {Reason.CORRUPT_LOG: 1}
+    assert kept.keeper.state.head == block.header
+    kept.trade()
+    (block,) = await kept.heard()
+    kept.keeper.apply(replace(block, logs=(replace(block.logs[0], address=kept.pair, topics=(PAIR_SYNC,)),)))
+    assert kept.keeper.counts == {Reason.CORRUPT_LOG: 1}
+    assert (await kept.found_again())[-1].readmitted == (kept.pair,)
+
+
+async def test_a_difference_that_is_older_than_our_memory_is_not_explained(kept: Kept) -> None:
+    kept.trade()
+    (block,) = await kept.heard()
+    kept.keeper.apply(replace(block, logs=()))
+    await kept.node.call("anvil_mine", [hex(JOURNAL_DEPTH + 1)])
+    await kept.follow()
+    ((_, refusal),) = (await kept.keeper.check()).diverged
+    assert refusal.reason is Reason.STATE_DIFFERS
+    assert "forgotten" in refusal.detail

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,8 +42,8 @@ class Recorder:
     written: list[Block] = field(default_factory=list)
     swaps: int = 0
 
-    def open_feed(self, after: BlockHeader) -> WebSocketFeed | PollingFeed:
-        addresses, clock = self.plan.pools.addresses, ManualClock()
+    def open_feed(self, after: BlockHeader, addresses: Sequence[str]) -> WebSocketFeed | PollingFeed:
+        clock = ManualClock()
         if self.websocket:
             return WebSocketFeed(self.devnet.anvil.ws_url, self.provider, addresses, clock, after=after)
         return PollingFeed(self.provider, addresses, clock, after=after, interval_seconds=0.01)
@@ -281,7 +281,7 @@ async def test_any_feed_can_be_recorded_and_a_tape_of_a_tape_is_the_same(tmp_pat
 
     feed.blocks = rest  # type: ignore[method-assign]
     plan = RecordingPlan(tmp_path / "second", PoolList((V2, V3, WEIGHTED), TOKENS), "a test", 0)
-    result = await record(plan, feed, lambda _: nullcontext(feed), asyncio.Event())
+    result = await record(plan, feed, lambda _after, _addresses: nullcontext(feed), asyncio.Event())
     assert result.days == TapeReader(tmp_path / "first").days
     assert list(TapeReader(tmp_path / "second").recorded().blocks()) == list(
         TapeReader(tmp_path / "first").recorded().blocks()
