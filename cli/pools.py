@@ -16,6 +16,13 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+Nodes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rpc",
+        help="HTTP address of a node; give it again for one that stands in. Default is web3.http_url.",
+    ),
+]
 Database = Annotated[
     Path | None,
     typer.Option(
@@ -32,7 +39,7 @@ Database = Annotated[
 )
 def discover(
     chain: Annotated[str, typer.Option("--chain", help="A chain's name; default is web3.chain.")] = "",
-    rpc: Annotated[str, typer.Option("--rpc", help="HTTP address of a node; default is web3.http_url.")] = "",
+    rpc: Nodes = None,
     factory: Annotated[
         list[str] | None,
         typer.Option("--factory", help="A source of pools by name; give it again for another. Default: all."),
@@ -71,7 +78,7 @@ def discover(
 
     options = DiscoverOptions(
         chain=chain,
-        rpc=rpc,
+        rpc=tuple(rpc or ()),
         factories=tuple(factory or ()),
         from_block=from_block,
         to_block=to_block,
@@ -92,7 +99,7 @@ def verify(
         str | None, typer.Argument(help="One pool, by its id or the id's beginning; all by default.")
     ] = None,
     chain: Annotated[str, typer.Option("--chain", help="A chain's name; default is web3.chain.")] = "",
-    rpc: Annotated[str, typer.Option("--rpc", help="HTTP address of a node; default is web3.http_url.")] = "",
+    rpc: Nodes = None,
     depth: Annotated[
         int,
         typer.Option("--depth", min=0, max=64, help="Blocks that pools are followed for before the head."),
@@ -108,7 +115,7 @@ def verify(
     from cli.pools_verify import VerifyOptions, verify_stored
 
     with one_line_errors():
-        if not verify_stored(VerifyOptions(pool, chain, rpc, depth, config, database, as_json)):
+        if not verify_stored(VerifyOptions(pool, chain, tuple(rpc or ()), depth, config, database, as_json)):
             raise typer.Exit(1)
 
 

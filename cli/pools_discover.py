@@ -15,8 +15,7 @@ from typing import Any
 from rich.table import Table
 
 from chain.networks import Network, load_network
-from chain.providers import Provider
-from cli.node_address import http_url
+from cli.node_address import http_urls, open_nodes
 from cli.output import print_json
 from cli.pool_database import open_pools
 from cli.screen import Screen, waiting
@@ -29,7 +28,7 @@ from market.discovery.liquidity import Reserves, least_of
 from market.discovery.sources import PoolSource, chosen_sources
 from pipeline.confirmations import usual_confirmations
 from pipeline.discovery import Discovery, Tally
-from pipeline.discovery_plan import Scan, Window, check_chain_id, plan_scan, settled_block
+from pipeline.discovery_plan import Scan, Window, plan_scan, settled_block
 from pipeline.pool_sieve import PoolSieve
 
 
@@ -38,7 +37,7 @@ class DiscoverOptions:
     """What was asked for; empty texts and ``None`` stand for the configuration's or the chain's."""
 
     chain: str
-    rpc: str
+    rpc: tuple[str, ...]
     factories: tuple[str, ...]
     from_block: int | None
     to_block: int | None
@@ -58,7 +57,7 @@ class _Job:
     network: Network
     sources: tuple[PoolSource, ...]
     least: Reserves
-    url: str
+    urls: tuple[str, ...]
     confirmations: int
 
 
@@ -113,15 +112,14 @@ def _checked(options: DiscoverOptions) -> _Job:
         network,
         chosen_sources(network, options.factories),
         least_of(network, dict(map(_amount, options.least))),
-        http_url(options.rpc) if options.rpc else settings.web3.http_url,
+        http_urls(options.rpc, settings.web3),
         usual_confirmations(network.block_time_seconds) if confirmations is None else confirmations,
     )
 
 
 async def _discover(job: _Job, options: DiscoverOptions) -> _Result:
     network = job.network
-    async with Provider(job.url, timeout_seconds=job.settings.web3.timeout_seconds) as node:
-        await check_chain_id(node, network)
+    async with open_nodes(job.urls, network, job.settings.web3.timeout_seconds) as node:
         settled = (await settled_block(node, job.confirmations)).number
         window = Window(settled, options.from_block, options.to_block)
         # opened only now: a wrong node leaves no file behind

@@ -14,8 +14,8 @@ from typing import Any
 from rich.table import Table
 
 from chain.networks import Network, load_network
-from chain.providers import Provider
-from cli.node_address import http_url
+from chain.providers import Node
+from cli.node_address import http_urls, open_nodes
 from cli.output import print_json
 from cli.pool_database import open_pools
 from cli.screen import Screen
@@ -28,7 +28,6 @@ from execution.token_probe import TokenProber
 from execution.token_runs import NodeRunner
 from market.life import PoolLife, Standing
 from market.tokens import Token
-from pipeline.discovery_plan import check_chain_id
 from pipeline.pool_rows import PoolStatus, StoredPool
 from pipeline.pool_store import PoolQuery, PoolStore
 from pipeline.verification import Verification, verify_pools
@@ -42,7 +41,7 @@ class VerifyOptions:
 
     pool: str | None
     chain: str
-    rpc: str
+    rpc: tuple[str, ...]
     depth: int
     config: str
     database: Path | None
@@ -61,13 +60,12 @@ def verify_stored(options: VerifyOptions) -> bool:
     """
     settings = load_settings(options.config, os.environ)
     network = load_network(options.chain or settings.web3.chain)
-    url = http_url(options.rpc) if options.rpc else settings.web3.http_url
+    urls = http_urls(options.rpc, settings.web3)
     with closing(open_pools(settings, options.database, must_exist=True)) as store:
         pools, tokens = _chosen(store, network, options.pool)
 
         async def run() -> Verification:
-            async with Provider(url, timeout_seconds=settings.web3.timeout_seconds) as node:
-                await check_chain_id(node, network)
+            async with open_nodes(urls, network, settings.web3.timeout_seconds) as node:
                 specs = [pool.spec for pool in pools]
                 screen = Screen(quiet=options.as_json, steps=1)
                 with screen.step(f"Pools of {network.title}", len(specs)) as advance:
@@ -91,7 +89,7 @@ def verify_stored(options: VerifyOptions) -> bool:
     return not any(at.life is PoolLife.DIVERGENT for at in outcome.standings.values())
 
 
-def _prober(node: Provider, store: PoolStore) -> CachedProber:
+def _prober(node: Node, store: PoolStore) -> CachedProber:
     return CachedProber(TokenProber(NodeRunner(node)), BehaviourCache(store.engine, SystemClock()))
 
 

@@ -82,6 +82,7 @@ class Web3Settings(Section):
 
     chain: Name = "ethereum"
     http_url: HttpUrl = "http://127.0.0.1:8545"
+    fallback_http_urls: tuple[HttpUrl, ...] = ()
     ws_url: WsUrl = "ws://127.0.0.1:8545"
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
     wallet: KeySettings = KeySettings()

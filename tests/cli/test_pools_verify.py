@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 from structlog.testing import capture_logs
@@ -99,3 +100,22 @@ def test_a_pool_that_was_refused_stays_refused(devnet: Devnet) -> None:
     assert [pool["reason"] for pool in shown("--status", "refused")["pools"]] == [
         "pool_address_mismatch"
     ] * len(before)
+
+
+def test_a_second_node_stands_in_for_one_that_is_dead(devnet: Devnet) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        both = ("--rpc", dead, "--rpc", devnet.anvil.http_url, "--chain", "ethereum", "--db", "pools.db")
+        found = omniarb(
+            "pools", "discover", "--factory", "uniswap_v3", "--confirmations", "0", "--json", *both
+        )
+        assert found.exit_code == 0, found.output
+        checked = omniarb("pools", "verify", "--json", *both)
+        assert checked.exit_code == 0, checked.output
+        assert json.loads(checked.stdout)["lives"] == {"live": 4}
+        nobody = omniarb(
+            "pools", "verify", "--chain", "ethereum", "--db", "pools.db", "--rpc", dead, "--rpc", dead
+        )
+    assert nobody.exit_code == 1
+    assert nobody.stderr.count("\n") == 1
