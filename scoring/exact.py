@@ -26,6 +26,8 @@ from scoring.sizing import Size
 
 _GOOD_ENOUGH = 2.0**-20
 _REACH = 4
+_LESS = (0.0, 2.0**-30, 2.0**-18)
+"""Shares to take off a size that a contract refuses, one after the other."""
 
 
 def run_forward(pools: Mapping[str, Pool], edges: Sequence[Edge], amount_in: int) -> tuple[Hop, ...]:
@@ -160,7 +162,7 @@ class _Polish:
     small_gap: float
 
     def best(self) -> tuple[Hop, ...]:
-        hops = run_forward(self.pools, self.edges, max(int(self.size.amount_in), 1))
+        hops = self._first()
         if self._good_enough(hops):
             return hops
         worth = self._worth(hops)
@@ -178,6 +180,21 @@ class _Polish:
                     break
                 hops = other
         return hops
+
+    def _first(self) -> tuple[Hop, ...]:
+        """Return the trade of the size in floats, or of a little less.
+
+        Where a hop rounds in the trader's favour and the next one can just take the size, it is too much.
+        """
+        for less in _LESS[:-1]:
+            try:
+                return self._run((1.0 - less) * self.size.amount_in)
+            except SwapRefused:
+                continue
+        return self._run((1.0 - _LESS[-1]) * self.size.amount_in)
+
+    def _run(self, amount_in: float) -> tuple[Hop, ...]:
+        return run_forward(self.pools, self.edges, max(int(amount_in), 1))
 
     def _good_enough(self, hops: Sequence[Hop]) -> bool:
         return self.size.upper_bound - profit_of(hops) <= self.small_gap

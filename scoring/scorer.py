@@ -224,8 +224,8 @@ def score_cycle(
         return size
     try:
         hops = best_integers(pools, cycle.edges, curves, size, tolerance)
-    except SwapRefused as refused:
-        return _reason_of(refused)
+    except MarketError as error:
+        return _reason_of(error)
     profit = profit_of(hops)
     if profit <= 0:
         return Reason.DUST_PROFIT
@@ -246,7 +246,7 @@ def _certified(cycle: Cycle, profit: int, bound: int, block: int) -> Certificate
     """Return the certificate of a profit; a profit above its bound refutes the curves."""
     if profit > bound:
         raise InvariantBroken(
-            "an exact profit exceeds its bound; compare scoring/curves.py with the pool's arithmetic",
+            "an exact profit exceeds its bound; compare scoring/curves with the pool's arithmetic",
             cycle_id=cycle.cycle_id,
             profit=profit,
             bound=bound,
@@ -254,17 +254,20 @@ def _certified(cycle: Cycle, profit: int, bound: int, block: int) -> Certificate
     return Certificate(bound, bound - profit, block)
 
 
-def _reason_of(refused: SwapRefused) -> Reason:
-    reason: Reason = refused.fields["reason"]
-    return reason
+def _reason_of(error: MarketError) -> Reason:
+    """Return why a pool refuses a swap, or that its state is none: a stranger's pool stops nobody else."""
+    if isinstance(error, SwapRefused):
+        reason: Reason = error.fields["reason"]
+        return reason
+    return Reason.IMPOSSIBLE_STATE
 
 
 def _why_dead(pool: Pool, edge: Edge) -> Reason:
     """Return why a pool gives nothing at all in one direction."""
     try:
         pool.swap(edge.token_in, edge.token_out, 1)
-    except SwapRefused as refused:
-        return _reason_of(refused)
+    except MarketError as error:
+        return _reason_of(error)
     return Reason.ZERO_LIQUIDITY
 
 

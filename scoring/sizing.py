@@ -14,6 +14,10 @@ Integers cannot beat it: every contract rounds in the pool's favour, so an integ
 most its curve; curves increase, so by induction a cycle of integer hops ends with at most
 ``F(x)``.
 
+A few contracts round one step the other way and pay some units more than their curve. Each curve
+says by how many, its ``excess``. A unit more somewhere is worth at the end at most what the hops after
+it give at size zero, and that much is added to the bound.
+
 Floats could: their rounding is answered by an explicit margin. A curve's output and rate are
 each the result of a few dozen roundings (a few hundred at most, where a swap crosses as many
 ticks), an error in an input is never amplified, since the elasticity of a concave function
@@ -111,12 +115,20 @@ def size_cycle(curves: Sequence[Curve]) -> Size | Reason:
     top = _clearly_too_much(curves, guess)
     low, high, top = _search(curves, _Point(0.0, 0.0, rate - 1.0), top, guess)
     margin = _MARGIN * (2.0 * top.amount_in + abs(top.profit))
-    bound = _meeting_height(low, high) + margin
+    bound = _meeting_height(low, high) + margin + _excess(curves)
     if bound < 1.0:
         return Reason.DUST_PROFIT
     # at a slope of -1 the last unit in buys nothing: that end may be more than a pool takes
     best = high if high.profit > low.profit and high.slope > -1.0 else low
     return Size(best.amount_in, best.profit, low.amount_in, high.amount_in, bound)
+
+
+def _excess(curves: Sequence[Curve]) -> float:
+    """Return what the hops may pay beyond their curves, in units of the start token."""
+    units = 0.0
+    for curve in curves:
+        units = units * curve.tangent_map()[0] + curve.excess
+    return units
 
 
 def _at(curves: Sequence[Curve], amount_in: float) -> _Point:

@@ -174,5 +174,5 @@ def test_an_unknown_family_is_refused_with_what_to_do():
         family = "other"
         tokens = ("a", "b")
 
-    with pytest.raises(MarketError, match=r"scoring/curves\.py"):
+    with pytest.raises(MarketError, match="scoring/curves"):
         curve_of(Other(), "a", "b")

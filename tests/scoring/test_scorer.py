@@ -237,6 +237,21 @@ def test_cycles_through_a_suspended_pool_are_not_scored_until_it_is_admitted(mar
     state.restore(state.pools[chosen])
     state.admit(chosen)
     after = scorer.rescore(state, (), found_at_ns=0)
-    assert [each.cycle_id for each in after.opportunities] == [
-        each.cycle_id for each in before.opportunities
+    assert [each.cycle_id for each in after.opportunities] == [each.cycle_id for each in before.opportunities]
+
+
+def test_a_pool_in_an_impossible_state_is_refused_and_the_others_are_scored(markets):
+    pools = markets.pools(0)
+    before = scorer_of(markets, pools).rescore(markets.state(pools), None, found_at_ns=0)
+    tokens = before.opportunities[0].hops[0].token_in, before.opportunities[0].hops[0].token_out
+    spec = PoolSpec("uniswap_v3", "0x" + "ee" * 20, "0x" + "ee" * 20, tuple(sorted(tokens)), 500, 10)
+    # liquidity that the ticks take away without having given it
+    broken = UniswapV3Pool(spec, 2**96 + 1, 0, 1, {-10: 5, 10: -(10**20)})
+    result = scorer_of(markets, [*pools, broken]).rescore(
+        markets.state([*pools, broken]), None, found_at_ns=0
+    )
+    assert [each.gross_profit for each in before.opportunities] == [
+        each.gross_profit
+        for each in result.opportunities
+        if all(hop.pool_id != spec.pool_id for hop in each.hops)
     ]

@@ -117,6 +117,8 @@ def test_a_rate_barely_above_one_is_dust_and_the_search_ends():
 
 def test_a_size_at_the_edge_of_the_known_liquidity_stays_inside_it():
     class Capped:
+        excess = 0.0
+
         def evaluate(self, x):
             return (2.0 * x, 2.0) if x < 1e18 else (2e18, 0.0)
 

@@ -40,8 +40,7 @@ def test_a_trade_leaves_the_invariant_where_it_was():
     np.testing.assert_allclose(stable.invariants(after, ann), stable.invariants(pools, ann), rtol=2e-14)
     np.testing.assert_allclose(pools[:, 1] - bought, left, atol=1e-14 * pools.max())
     one_by_one = [
-        stable.trade(*each)
-        for each in np.column_stack((sold, pools[:, 0], pools[:, 1], terms)).tolist()
+        stable.trade(*each) for each in np.column_stack((sold, pools[:, 0], pools[:, 1], terms)).tolist()
     ]
     np.testing.assert_allclose([paid for paid, _, _ in one_by_one], bought, rtol=1e-14)
 
