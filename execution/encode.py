@@ -16,6 +16,7 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
 from core.errors import InputError
+from core.reasons import Reason, Refusal
 from execution.command import Funding
 from market.pools.spec import PoolSpec
 from scoring.opportunity import Hop, Opportunity
@@ -49,6 +50,35 @@ class Venue(IntEnum):
 
 
 _VENUE_OF = {"uniswap_v2": Venue.UNISWAP_V2, "uniswap_v3": Venue.UNISWAP_V3, "weighted": Venue.WEIGHTED}
+
+
+def venue_refusal(opportunity: Opportunity, pools: Mapping[str, PoolSpec]) -> Refusal | None:
+    """Return why the executor contract cannot trade a route, or ``None`` if it can.
+
+    Parameters
+    ----------
+    opportunity
+        The route.
+    pools
+        Descriptions by pool id.
+
+    Raises
+    ------
+    InputError
+        If a pool of the route is not described.
+    """
+    for hop in opportunity.hops:
+        spec = _described(pools, hop)
+        if spec.family not in _VENUE_OF:
+            return Refusal(
+                Reason.FAMILY_NOT_SUPPORTED, f"the executor contract has no venue for {spec.family} pools"
+            )
+        if spec.fees:
+            return Refusal(
+                Reason.FAMILY_NOT_SUPPORTED,
+                f"pair {spec.pool_id} has a fee for each token, the executor contract knows one",
+            )
+    return None
 
 
 def encode_execute(
@@ -129,10 +159,15 @@ def _check_funding(funding: Funding, specs: Sequence[PoolSpec]) -> None:
         )
 
 
-def _spec(pools: Mapping[str, PoolSpec], hop: Hop) -> PoolSpec:
+def _described(pools: Mapping[str, PoolSpec], hop: Hop) -> PoolSpec:
     spec = pools.get(hop.pool_id)
     if spec is None:
         raise InputError("no such pool; load its description first", pool_id=hop.pool_id)
+    return spec
+
+
+def _spec(pools: Mapping[str, PoolSpec], hop: Hop) -> PoolSpec:
+    spec = _described(pools, hop)
     if spec.family not in _VENUE_OF:
         raise InputError("the executor contract cannot trade this pool family", family=spec.family)
     return spec

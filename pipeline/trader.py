@@ -20,6 +20,7 @@ from core.reasons import Reason, Refusal
 from core.seams import Clock, Ids
 from execution.bundle import make_bundle
 from execution.command import Bundle, Decision, Funding, Plan, Settlement, Simulation
+from execution.encode import venue_refusal
 from execution.flash import choose_funding
 from execution.plan import BidPolicy, GasTable, decide, gas_limit_for, make_plan, shape_of
 from execution.prestate import Attempt, Rpc, TargetBlock, fetch_prestate
@@ -198,6 +199,9 @@ class Trader:
     def _plan(
         self, opportunity: Opportunity, head: BlockHeader, base_fee: int
     ) -> tuple[Decision, Plan] | list[Refusal]:
+        untradable = venue_refusal(opportunity, self._desk.specs)
+        if untradable is not None:
+            return [untradable]
         funding = choose_funding(opportunity, self._desk.specs, self.vault_balance)
         if not isinstance(funding, Funding):
             return [funding]

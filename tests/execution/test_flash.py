@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from core.errors import ExecutionError
 from core.reasons import Reason, Refusal
 from execution.command import Funding
-from execution.encode import encode_execute
+from execution.encode import encode_execute, venue_refusal
 from execution.flash import FirstPoolSwap, LastPoolSwap, VaultLoan, choose_funding
 
 VAULT, FIRST, LAST = Funding.BALANCER_V2_VAULT, Funding.FIRST_POOL, Funding.LAST_POOL
@@ -119,3 +121,19 @@ def test_a_pool_of_the_route_costs_nothing_extra(case):
 def test_an_unknown_pool_is_an_error_that_says_what_to_do(case):
     with pytest.raises(ExecutionError, match="load its description"):
         choose_funding(case.opportunity("0xunknown", case.pair), case.specs, PLENTY)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"family": "curve_stable"}, "no venue for curve_stable"),
+        ({"fees": (3000, 5000)}, "a fee for each token"),
+    ],
+)
+def test_a_route_that_the_contract_has_no_venue_for_is_refused_with_a_reason(case, change, said):
+    route = case.opportunity(case.pair, case.pool)
+    assert venue_refusal(route, case.specs) is None
+    refusal = venue_refusal(route, {**case.specs, case.pair: replace(case.specs[case.pair], **change)})
+    assert refusal is not None
+    assert refusal.reason is Reason.FAMILY_NOT_SUPPORTED
+    assert said in refusal.detail
