@@ -127,7 +127,7 @@ async def test_an_interrupted_recording_is_gone_on_with_from_a_tape(tmp_path: Pa
     pools = PoolList(original.specs, TOKENS)
     plan = RecordingPlan(tmp_path / "again", pools, "a test", confirmations=0)
     result = await record(
-        plan, NobodyAsked(), lambda base: TapeFeed(original, after=base), stopped=asyncio.Event()
+        plan, NobodyAsked(), lambda base, _addresses: TapeFeed(original, after=base), stopped=asyncio.Event()
     )
     assert (result.blocks, result.resumed, result.reorgs) == (150, 70, 0)
     again = TapeReader(tmp_path / "again").recorded()

@@ -54,7 +54,8 @@ def rounded_away(family: str, pool: Pool, token_in: str, token_out: str) -> floa
         return each_step + 3e-14 * pool.balances[pool.tokens.index(token_out)]
     if family.startswith("balancer_v3"):  # so it is here, and the vault does not trade less than a millionth
         balance = pool.account.balances[pool.tokens.index(token_out)]
-        return each_step + 3e-14 * balance + 1.01e6 * terms_per_unit(pool, token_out)
+        least = max(terms_per_unit(pool, token_out), rate * terms_per_unit(pool, token_in))
+        return each_step + 3e-14 * balance + 1.01e6 * least  # of either token
     if family == "composable_stable":  # two terms of the last balance are whole thousands
         return each_step + 4_000 * terms_per_unit(pool, token_out)
     return each_step
