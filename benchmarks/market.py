@@ -263,52 +263,31 @@ def _many(models: Sequence[UniswapV3Pool]) -> Iterator[Pool]:
 
 
 def _recorded_rows(root: Path) -> list[Row]:
-    """Apply a recorded day as it is, and to pools that hold from the start what the day burns."""
+    """Apply a recorded day, whose pools are known in part, so that each swap that leaves it is redone."""
     day = load_day(root)
     blocks = [block for block, _ in day.blocks()]
     logs = [log for block in blocks for log in block.logs]
-    whole = _whole(day.pools, logs)
-    seconds: dict[str, list[float]] = {"whole": [], "partly": [], "records": []}
     raw = raw_logs(logs)
-    for _ in range(3):
-        for name, pools in (("whole", whole), ("partly", day.pools)):
-            seconds[name].append(_day(MarketArrays(pools, day.tokens), raw, blocks))
-        records = MarketState(whole, day.tokens)
-        clock = time.perf_counter()
+
+    def with_columns() -> None:
+        _day(MarketArrays(day.pools, day.tokens), raw, blocks)
+
+    def with_records() -> None:
+        records = MarketState(day.pools, day.tokens)
         for block in blocks:
             records.apply(block)
-        seconds["records"].append(time.perf_counter() - clock)
+
+    columns, records = _in_turn(with_columns, with_records)
     swaps = sum(log.topics[0] in _SWAPS for log in logs)
-    rate = {name: swaps / median(each) for name, each in seconds.items()}
     return [
-        Row(f"{day.source}, whole pools: decode and apply", rate["whole"], "swap logs/s"),
-        Row("the same, ratio", rate["whole"] / rate["records"], "x", baseline="MarketState.apply"),
-        Row(f"{day.source}, partly known pools: decode and apply", rate["partly"], "swap logs/s"),
+        Row(f"{day.source}, decode and apply", swaps / columns, "swap logs/s"),
+        Row("the same, ratio", records / columns, "x", baseline="MarketState.apply"),
         Row("blocks of that day over its swap logs", len(blocks) / swaps, "x"),
     ]
 
 
-def _day(columns: MarketArrays, raw: RawLogs, blocks: Sequence[Block]) -> float:
-    clock = time.perf_counter()
+def _day(columns: MarketArrays, raw: RawLogs, blocks: Sequence[Block]) -> None:
     placed, first = columns.placed(marked(raw)), 0
     for block in blocks:
         columns.apply_logs(block.header, placed, first, first + len(block.logs))
         first += len(block.logs)
-    return time.perf_counter() - clock
-
-
-def _whole(pools: Sequence[Pool], logs: Sequence[RawLog]) -> list[UniswapV3Pool]:
-    """Return the pools with just the positions that the day takes more from than it gives."""
-    held: dict[tuple[str, int, int], int] = {}
-    missing: dict[tuple[str, int, int], int] = {}
-    for log in logs:
-        event = decode_log(log)
-        if isinstance(event, events.V3Mint | events.V3Burn):
-            key = event.address, event.lower, event.upper
-            sign = 1 if isinstance(event, events.V3Mint) else -1
-            held[key] = held.get(key, 0) + sign * event.amount
-            missing[key] = max(missing.get(key, 0), -held[key])
-    whole = {pool.address: UniswapV3Pool(pool.spec, 0, 0, 0, {}) for pool in pools}
-    for (address, lower, upper), amount in missing.items():
-        whole[address] = whole[address].after_position(lower, upper, amount)
-    return list(whole.values())
