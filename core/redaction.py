@@ -19,7 +19,12 @@ _REFERENCE_NAME = re.compile(r"_(env|file)$", re.IGNORECASE)
 _HEX_32 = re.compile(r"^\s*(0x)?[0-9a-f]{64}\s*$", re.IGNORECASE)
 _HEX_32_AFTER_KEY = re.compile(r"((?:key|secret)\w*\W{0,4})(?:0x)?[0-9a-f]{64}\b", re.IGNORECASE)
 _URL_USER = re.compile(r"(?<=://)[^/@\s\"']+@")
-_URL_QUERY = re.compile(r"([?&](?:api_?-?key|token|secret|password|access_token)=)[^&\s\"']+", re.IGNORECASE)
+_URL_QUERY = re.compile(
+    r"([?&](?:api_?-?key|key|auth|token|secret|password|access_token)=)[^&\s\"']+", re.IGNORECASE
+)
+_NODE_URL = re.compile(r"\b((?:https?|wss?)://(?:[^/@\s\"']+@)?([^/?#\s\"']+))([/?#][^\s\"'<>)]*)")
+_HERE = re.compile(r"(127\.|localhost|\[::1\]|0\.0\.0\.0)")
+_KEY_IN_PATH = re.compile(r"/(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[\w-]{10,}")
 
 
 def is_secret_name(name: str) -> bool:
@@ -51,16 +56,28 @@ def looks_like_key(name: str, value: object) -> bool:
 
 
 def redact_text(text: str) -> str:
-    """Return the text without passwords in URLs and without keys that follow the word ``key``.
+    """Return the text without passwords and keys in URLs and without keys that follow the word ``key``.
+
+    Providers of nodes put the key into the path, so of a web address elsewhere only the host is shown.
 
     Examples
     --------
     >>> redact_text("postgresql://arb:hunter2@db/arb")
     'postgresql://<hidden>@db/arb'
+    >>> redact_text("no answer from https://node.example/v2/SECRET"), redact_text("http://127.0.0.1:8000/docs")
+    ('no answer from https://node.example/<hidden>', 'http://127.0.0.1:8000/docs')
     """
+    text = _NODE_URL.sub(_without_path, text)
     text = _URL_USER.sub(f"{HIDDEN}@", text)
     text = _URL_QUERY.sub(rf"\1{HIDDEN}", text)
     return _HEX_32_AFTER_KEY.sub(rf"\1{HIDDEN}", text)
+
+
+def _without_path(url: re.Match[str]) -> str:
+    place, host, path = url.groups()
+    if path == "/" or (_HERE.match(host) and not _KEY_IN_PATH.search(path)):
+        return url.group()
+    return f"{place}/{HIDDEN}"
 
 
 def redact(name: str, value: Any) -> Any:

@@ -13,6 +13,7 @@ import structlog
 
 from core.errors import ConfigError
 from core.logs import set_up_logs
+from core.redaction import redact_text
 from core.secrets import PrivateKey
 
 HEX = "ab" * 32
@@ -121,3 +122,24 @@ def test_the_console_form_is_for_people() -> None:
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(ConfigError, match="debug, info, warning, error"):
         set_up_logs("loud")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://eth.example/v2/abcDEF123456", "https://eth.example/<hidden>"),
+        ("wss://me:pw@eth.example:443/ws?x=1, gone", "wss://<hidden>@eth.example:443/<hidden>"),
+        (
+            "eth_chainId at http://127.0.0.1:1/v2/SECRETKEY123: no",
+            "eth_chainId at http://127.0.0.1:1/<hidden>",
+        ),
+        ("https://eth.example/?key=abc", "https://eth.example/<hidden>"),
+        ("http://127.0.0.1:5000/?key=abc", "http://127.0.0.1:5000/?key=<hidden>"),
+        ("http://127.0.0.1:43573", "http://127.0.0.1:43573"),
+        ("https://eth.example/", "https://eth.example/"),
+    ],
+)
+def test_a_key_in_an_address_is_never_shown(text: str, shown: str) -> None:
+    cleaned = redact_text(text)
+    assert cleaned.startswith(shown)
+    assert not any(secret in cleaned for secret in ("SECRETKEY123", "abc", "pw@"))
