@@ -197,6 +197,7 @@ async def repaired(
         try:
             async for block in advance():
                 unusable = 0
+                patience.succeeded()
                 yield block
             patience.succeeded()
             return

@@ -112,7 +112,7 @@ class FlashblockAssembler:
                 return _missing(f"block {building.number} lacks part {building.next_index}, {index} came")
             logs = _logs(building, transactions, receipts)
             part = _part(building, index, transactions, logs, known_at_ns)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             detail = f"a flashblock cannot be read ({type(error).__name__}: {error})"
             return Refusal(Reason.MESSAGE_CORRUPT, detail)
         building.next_index += 1

@@ -141,6 +141,8 @@ class ChainFollower:
                 raise HeadVanished
         while not self.delivered(heads[0].header.parent_hash):
             if heads[0].header.number <= self._branch[0].number:
+                if heads[0] is head:
+                    await self._check_tip()
                 raise self._lost(heads[0].header)
             heads.insert(0, await self._by_hash(heads[0].header.parent_hash))
         return heads
@@ -157,6 +159,13 @@ class ChainFollower:
                 break
             self._branch.appendleft(parent)
         self._primed = True
+
+    async def _check_tip(self) -> None:
+        """Tell a node that lags from one that is on another branch: only the latter replaced our tip."""
+        tip = self._branch[-1]
+        answer = await self._provider.call("eth_getBlockByNumber", [hex(tip.number), False])
+        if answer is None or head_from_json(answer).header.hash == tip.hash:
+            raise HeadVanished
 
     def _lost(self, header: BlockHeader) -> FeedError:
         return FeedError(
@@ -196,7 +205,9 @@ class ChainFollower:
     def _may_hold_logs(self, head: Head) -> bool:
         if not self._addresses:
             return False
-        return not (self._bloom_holds and bloom_excludes(head.bloom, self._masks))
+        # some nodes leave the bloom empty
+        filled = head.bloom != 0 or head.header.gas_used == 0
+        return not (self._bloom_holds and filled and bloom_excludes(head.bloom, self._masks))
 
     async def _alone(self, head: Head, heard: Mapping[bytes, Heard] | None) -> Block:
         """Complete one block: what the node serves must hold all that was announced."""
@@ -242,6 +253,8 @@ class ChainFollower:
             raise HeadVanished from error
         if known is None:
             raise HeadVanished
+        if not isinstance(logs, list):
+            raise ask_again(Reason.CORRUPT_LOG, "the node's answer is no list of logs; ask another node")
         repaired = repair_logs(
             [placed_from_json(log) for log in logs],
             header.number,

@@ -26,10 +26,11 @@ from chain.pending_transactions import (
     News,
     PendingSet,
     PendingTransaction,
-    slot_from_json,
+    slots_of_block,
     transaction_from_json,
 )
 from chain.providers import Provider, Request
+from chain.websocket_address import require_websocket
 from chain.wire import head_from_json
 from core.errors import FeedError, RpcError
 from core.redaction import redact_text
@@ -184,7 +185,11 @@ class Mempool:
 
     def _connect(self) -> connect:
         return connect(
-            self._url, max_size=_MESSAGE_LIMIT, open_timeout=_OPEN_SECONDS, close_timeout=1, proxy=None
+            require_websocket(self._url),
+            max_size=_MESSAGE_LIMIT,
+            open_timeout=_OPEN_SECONDS,
+            close_timeout=1,
+            proxy=None,
         )
 
     async def _subscribe(self, socket: ClientConnection) -> None:
@@ -258,7 +263,9 @@ class Mempool:
         ]
         for block in await self._provider.batch(requests):
             if isinstance(block, dict):
-                self._retire(self._waiting.include(map(slot_from_json, block.get("transactions", []))))
+                slots, unreadable = slots_of_block(block)
+                self.counters.unreadable += unreadable
+                self._retire(self._waiting.include(slots))
         self._looked_at = height
         self._retire(self._waiting.expire(self._clock.now_ns()))
 
@@ -292,7 +299,7 @@ class Mempool:
 async def _received(socket: ClientConnection, seconds: float) -> dict[str, Any]:
     async with asyncio.timeout(seconds):
         text = await socket.recv()
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         message = json.loads(text)
         if isinstance(message, dict):
             return message

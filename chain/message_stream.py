@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidURI, WebSocketException
 
 from chain.feeds import Patience
 from chain.freshness import FreshnessGauge, FreshnessSnapshot
+from chain.websocket_address import require_websocket
 from core.errors import FeedError, InputError
 from core.reasons import Reason
 from core.redaction import redact_text
@@ -37,7 +38,7 @@ class MessageStream:
     greeting
         A message to send after connecting, or None.
     silence_seconds
-        Time without a message after which the connection is given up.
+        Time without a message that can be read after which the connection is given up.
     give_up_seconds
         How long there may be no connection before ``FeedError``.
 
@@ -82,19 +83,21 @@ class MessageStream:
         FeedError
             If there is no server for too long, or an address is none.
         """
-        patience = Patience(self._give_up)
+        patience, loop = Patience(self._give_up), asyncio.get_running_loop()
         while True:
             try:
                 async with self._connect() as socket:
                     self.connections += 1
                     if self._greeting is not None:
                         await socket.send(json.dumps(self._greeting))
+                    heard = loop.time()
                     while True:
-                        async with asyncio.timeout(self._silence):
-                            text = await socket.recv()
-                        patience.succeeded()
-                        if (message := self._read(text)) is not None:
+                        async with asyncio.timeout_at(heard + self._silence):
+                            message = self._read(await socket.recv())
+                        if message is not None:
+                            patience.succeeded()
                             yield message
+                            heard = loop.time()
             except InvalidURI as error:
                 raise FeedError(f"{redact_text(self._urls[0])} is no WebSocket address") from error
             except (OSError, TimeoutError, WebSocketException) as error:
@@ -103,14 +106,18 @@ class MessageStream:
 
     def _connect(self) -> connect:
         return connect(
-            self._urls[0], max_size=_MESSAGE_LIMIT, open_timeout=_OPEN_SECONDS, close_timeout=1, proxy=None
+            require_websocket(self._urls[0]),
+            max_size=_MESSAGE_LIMIT,
+            open_timeout=_OPEN_SECONDS,
+            close_timeout=1,
+            proxy=None,
         )
 
     def _read(self, text: str | bytes) -> dict[str, Any] | None:
         self._gauge.touch()
         try:
             message = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             message = None
         if isinstance(message, dict):
             return message

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +82,7 @@ class MempoolCounters:
     vanished
         Announced by hash, but gone or included before the node was asked for them.
     unreadable
-        Announced with fields that cannot be read.
+        Announced, or held by a block, with fields that cannot be read.
     reconnects
         Connections after the first; what was announced in between was not heard.
     dropped
@@ -137,6 +138,24 @@ def slot_from_json(fields: Mapping[str, Any]) -> Slot:
         return Slot(fields["from"].lower(), int(fields["nonce"], 16), digest)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _malformed(error) from None
+
+
+def slots_of_block(fields: Mapping[str, Any]) -> tuple[list[Slot], int]:
+    """Read the transactions of a block, and tell how many could not be read.
+
+    Raises
+    ------
+    RpcError
+        If the block holds no list of transactions.
+    """
+    transactions = fields.get("transactions")
+    if not isinstance(transactions, list):
+        raise _malformed(TypeError("a block without a list of transactions"))
+    slots = []
+    for each in transactions:
+        with suppress(RpcError):
+            slots.append(slot_from_json(each))
+    return slots, len(transactions) - len(slots)
 
 
 def _malformed(error: Exception) -> RpcError:

@@ -83,9 +83,11 @@ class PoolMember:
             chain_id, number = await self.ask(lambda provider: provider.batch(_PROBE), self._probe_seconds)
             refusal = self._judge(int(chain_id, 16), int(number, 16))
         except RpcError as error:
+            self._heads.forget(self.provider.url)
             judged = verdict(error)
             refusal = judged[0] if judged else Refusal(Reason.NODE_REFUSED, error.message)
         except (TypeError, ValueError):
+            self._heads.forget(self.provider.url)
             refusal = Refusal(Reason.NODE_REFUSED, "its chain id or block number is no hex")
         now = self._clock.monotonic_ns()
         if refusal is not None:
@@ -96,10 +98,11 @@ class PoolMember:
 
     def _judge(self, chain_id: int, head: int) -> Refusal | None:
         if chain_id != self._chain_id:
+            self._heads.forget(self.provider.url)
             detail = f"the node is of chain {chain_id}, not {self._chain_id}"
             return Refusal(Reason.NODE_WRONG_CHAIN, detail)
         now = self._clock.monotonic_ns()
-        self._heads.saw(head, now)
+        self._heads.saw(self.provider.url, head, now)
         due = self._heads.due(now)
         if head < due:
             self.health.head = head

@@ -140,27 +140,37 @@ class HeadWatch:
     Examples
     --------
     >>> watch = HeadWatch(3.0)
-    >>> watch.saw(100, now_ns=0)
-    >>> watch.saw(101, now_ns=4_000_000_000)
+    >>> watch.saw("a", 100, now_ns=0)
+    >>> watch.saw("a", 101, now_ns=4_000_000_000)
     >>> watch.due(now_ns=5_000_000_000)
     100
     """
 
     def __init__(self, patience_seconds: float) -> None:
         self._patience_ns = int(patience_seconds * 1e9)
-        self._records: deque[tuple[int, int]] = deque()
-        self._due = -1
+        self._shown: dict[str, deque[tuple[int, int]]] = {}
 
-    def saw(self, number: int, now_ns: int) -> None:
-        """Note that a node has this block."""
-        if number > (self._records[-1][1] if self._records else self._due):
-            self._records.append((now_ns, number))
+    def saw(self, node: str, number: int, now_ns: int) -> None:
+        """Note the newest block that a node shows now; what it showed above that is not due any more."""
+        shown = self._shown.setdefault(node, deque())
+        while shown and shown[-1][1] > number:
+            shown.pop()
+        if not shown or shown[-1][1] < number:
+            shown.append((now_ns, number))
+
+    def forget(self, node: str) -> None:
+        """Note that a node shows nothing now."""
+        self._shown.pop(node, None)
 
     def due(self, now_ns: int) -> int:
         """Return the block that every node should have by now; -1 if none is known."""
-        while self._records and now_ns - self._records[0][0] >= self._patience_ns:
-            self._due = self._records.popleft()[1]
-        return self._due
+        newest = -1
+        for shown in self._shown.values():
+            while len(shown) > 1 and now_ns - shown[1][0] >= self._patience_ns:
+                shown.popleft()
+            if shown and now_ns - shown[0][0] >= self._patience_ns:
+                newest = max(newest, shown[0][1])
+        return newest
 
 
 def verdict(error: RpcError) -> tuple[Refusal, bool] | None:

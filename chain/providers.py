@@ -155,7 +155,7 @@ class Provider:
         answers = await self._asked(label, body, safe)
         if isinstance(answers, dict):
             self._result(label, answers)
-        found = {answer.get("id"): answer for answer in answers or () if isinstance(answer, dict)}
+        found = _by_id(answers)
         if any(request["id"] not in found for request in body):
             raise self._failed(label, "the node did not answer every request of the batch; make it smaller")
         return [self._attempted(request["method"], found[request["id"]]) for request in body]
@@ -205,7 +205,7 @@ class Provider:
         except ClientError as error:
             sent = not isinstance(error, ClientConnectorError)
             raise self._failed(method, f"cannot reach the node: {error}", sent=sent) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._failed(method, "the answer is no JSON; is this a node's address?") from None
         self.latency_ms = (self._clock.monotonic_ns() - started) / 1e6
         return answer
@@ -259,6 +259,13 @@ def unreachable(error: RpcError) -> bool:
 def reads(method: str) -> bool:
     """Tell whether a request changes nothing, so that it may be made twice."""
     return method.startswith(_READS)
+
+
+def _by_id(answers: Any) -> dict[int, dict[str, Any]]:
+    """Return the answers of a batch that name a request."""
+    if not isinstance(answers, list):
+        return {}
+    return {each["id"]: each for each in answers if isinstance(each, dict) and type(each.get("id")) is int}
 
 
 def _may_repeat(error: BaseException, safe: bool) -> bool:

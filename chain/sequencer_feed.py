@@ -28,6 +28,8 @@ VERSION = 1
 _L2_MESSAGE = 3  # the header's kind of a message that holds transactions of the chain itself
 _UNSIGNED, _BATCH, _SIGNED = (0, 1), 3, 4  # kinds within such a message
 _MOST_MESSAGES = 2**64
+_LONGEST_JUMP = 100_000
+"""Messages, seven hours of them; a number further away is believed once its successor follows."""
 _LENGTH_BYTES = 8
 _DEEPEST = 16
 _MOST_BYTES = 256 * 1024
@@ -70,6 +72,7 @@ class SequenceReader:
 
     def __init__(self) -> None:
         self._next: int | None = None
+        self._far: int | None = None  # the last number that was too far away to believe
         self.missed = 0
         """Sequence numbers that never came."""
         self.unread = 0
@@ -93,16 +96,25 @@ class SequenceReader:
                 problem = self._place(number)
                 if problem is not None:
                     problems.append(problem)
-                    if problem.reason is Reason.SEQUENCE_DUPLICATE:
+                    if problem.reason is not Reason.SEQUENCE_GAP:
                         continue
                 found += self._transactions(number, item["message"]["message"], known_at_ns)
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 detail = f"a message cannot be read ({type(error).__name__}: {error})"
                 problems.append(_corrupt(detail))
         return found, problems
 
     def _place(self, number: int) -> Refusal | None:
-        expected, self._next = self._next, max(number + 1, self._next or 0)
+        expected, far = self._next, self._far
+        self._far = None
+        if expected is not None and abs(number - expected) > _LONGEST_JUMP:
+            if far is None or number != far + 1:
+                self._far = number
+                return _corrupt(f"message {number} came where {expected} was due")
+            self._next = number + 1
+            self.missed += max(number - expected, 0)
+            return Refusal(Reason.SEQUENCE_GAP, f"the sequence goes on at {number}, not at {expected}")
+        self._next = max(number + 1, expected or 0)
         if expected is None or number == expected:
             return None
         if number < expected:

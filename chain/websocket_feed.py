@@ -24,6 +24,7 @@ from chain.feeds import FollowingFeed, Patience, repaired
 from chain.follower import ChainFollower
 from chain.log_repair import hear, placed_from_json
 from chain.providers import Node
+from chain.websocket_address import require_websocket
 from chain.wire import Head, head_from_json
 from core.errors import FeedError, InputError, RpcError
 from core.reasons import Reason
@@ -161,9 +162,8 @@ class WebSocketFeed(FollowingFeed):
                     await self._subscribe(socket)
                     self.counters.reconnects += connected_before
                     connected_before = True
-                    patience.succeeded()
                     self._announce(None)
-                    await self._listen(socket)
+                    await self._listen(socket, patience)
             except InvalidURI as error:
                 raise FeedError(f"{redact_text(self._urls[0])} is no WebSocket address") from error
             except (OSError, TimeoutError, WebSocketException, RpcError) as error:
@@ -175,7 +175,7 @@ class WebSocketFeed(FollowingFeed):
     def _connect(self) -> connect:
         alone = len(self._urls) == 1
         return connect(
-            self._urls[0],
+            require_websocket(self._urls[0]),
             max_size=_MESSAGE_LIMIT,
             open_timeout=_OPEN_SECONDS if alone else _MOVE_SECONDS,
             ping_interval=_PING_SECONDS if alone else _MOVE_SECONDS,
@@ -202,7 +202,7 @@ class WebSocketFeed(FollowingFeed):
             agreed += "id" in message
             self._sort(message)
 
-    async def _listen(self, socket: ClientConnection) -> None:
+    async def _listen(self, socket: ClientConnection, patience: Patience) -> None:
         """Sort messages until the connection breaks, or turns out to be deaf."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._silence
@@ -212,12 +212,14 @@ class WebSocketFeed(FollowingFeed):
                     message = _parsed(await socket.recv())
             except TimeoutError:
                 latest = (await self._follower.latest()).header
+                patience.succeeded()
                 if self._newest is None or latest.hash != self._newest.hash:
                     self.counters.silent += 1
                     return
                 deadline = loop.time() + self._silence
                 continue
             if self._sort(message):
+                patience.succeeded()
                 deadline = loop.time() + self._silence
 
     def _sort(self, message: dict[str, Any]) -> bool:
@@ -253,7 +255,7 @@ class WebSocketFeed(FollowingFeed):
 
 
 def _parsed(text: str | bytes) -> dict[str, Any]:
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         message = json.loads(text)
         if isinstance(message, dict):
             return message

@@ -11,6 +11,10 @@ from eth_utils.crypto import keccak
 from chain.blocks import Address, BlockHeader, RawLog
 from core.errors import RpcError
 
+_WORD_BYTES, _ADDRESS_BYTES, _ADDRESS_LENGTH = 32, 20, 42
+_MOST = 2**63
+"""Above what a tape can hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -26,19 +30,21 @@ def head_from_json(fields: Mapping[str, Any]) -> Head:
     Raises
     ------
     RpcError
-        If a field is missing or no hex.
+        If a field is missing, no hex, or of a size that no chain has.
     """
     try:
         header = BlockHeader(
-            number=int(fields["number"], 16),
-            hash=_bytes(fields["hash"]),
-            parent_hash=_bytes(fields["parentHash"]),
-            timestamp=int(fields["timestamp"], 16),
+            number=_count(fields["number"]),
+            hash=_word(fields["hash"]),
+            parent_hash=_word(fields["parentHash"]),
+            timestamp=_count(fields["timestamp"]),
             base_fee=int(fields.get("baseFeePerGas", "0x0"), 16),
-            gas_used=int(fields["gasUsed"], 16),
-            gas_limit=int(fields["gasLimit"], 16),
-            fee_recipient=fields["miner"].lower(),
+            gas_used=_count(fields["gasUsed"]),
+            gas_limit=_count(fields["gasLimit"]),
+            fee_recipient=_address(fields["miner"]),
         )
+        if header.gas_limit == 0 or header.base_fee < 0:
+            raise ValueError("no gas limit, or a base fee below zero")
         return Head(header, int(fields["logsBloom"], 16))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _malformed("header", error) from None
@@ -50,16 +56,16 @@ def log_from_json(fields: Mapping[str, Any]) -> RawLog:
     Raises
     ------
     RpcError
-        If a field is missing or no hex.
+        If a field is missing, no hex, or of a size that no chain has.
     """
     try:
         return RawLog(
-            block_number=int(fields["blockNumber"], 16),
-            log_index=int(fields["logIndex"], 16),
-            transaction_index=int(fields["transactionIndex"], 16),
-            transaction_hash=_bytes(fields["transactionHash"]),
-            address=fields["address"].lower(),
-            topics=tuple(_bytes(topic) for topic in fields["topics"]),
+            block_number=_count(fields["blockNumber"]),
+            log_index=_count(fields["logIndex"]),
+            transaction_index=_count(fields["transactionIndex"]),
+            transaction_hash=_word(fields["transactionHash"]),
+            address=_address(fields["address"]),
+            topics=tuple(_word(topic) for topic in fields["topics"]),
             data=_bytes(fields["data"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -92,6 +98,26 @@ def bloom_excludes(bloom: int, masks: Iterable[int]) -> bool:
 
 def _bytes(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
+
+
+def _word(text: str) -> bytes:
+    value = _bytes(text)
+    if len(value) != _WORD_BYTES:
+        raise ValueError(f"{len(value)} bytes in place of {_WORD_BYTES}")
+    return value
+
+
+def _address(text: str) -> Address:
+    if len(text) != _ADDRESS_LENGTH or len(_bytes(text)) != _ADDRESS_BYTES:
+        raise ValueError("an address that is none")
+    return text.lower()
+
+
+def _count(text: str) -> int:
+    value = int(text, 16)
+    if not 0 <= value < _MOST:
+        raise ValueError("a number that no chain reaches")
+    return value
 
 
 def _malformed(what: str, error: Exception) -> RpcError:

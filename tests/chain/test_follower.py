@@ -260,8 +260,13 @@ async def test_a_reorganisation_deeper_than_the_limit_is_an_error() -> None:
         await deliver(follower, node.grow(0))
     node.reorganise(7)
     head = node.grow(0)
-    with pytest.raises(FeedError, match="load the market state again"):
+    with pytest.raises(HeadVanished):  # a node that lags shows the same
         await deliver(follower, head)
+    for _ in range(6):
+        longer = node.grow(0)
+    for proven in (longer, head):
+        with pytest.raises(FeedError, match="load the market state again"):
+            await deliver(follower, proven)
 
 
 async def test_the_clock_stamps_a_block_when_it_is_complete() -> None:
