@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
+from cli.output import printable
 from core.errors import InputError, OmniArbError
 
 INTERRUPTED = 130
@@ -25,13 +26,13 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except OmniArbError as error:
-        sys.stderr.write(f"error [{error.code}]: {error.message}\n")
+        sys.stderr.write(f"error [{error.code}]: {printable(error.message)}\n")
         raise typer.Exit(error.exit_code) from None
     except BrokenPipeError:
         # whoever read our output has seen enough (`| head`); the command line ends quietly on this one
         raise
     except OSError as error:
-        sys.stderr.write(f"error [{InputError.code}]: {_refusal(error)}\n")
+        sys.stderr.write(f"error [{InputError.code}]: {printable(_refusal(error))}\n")
         raise typer.Exit(InputError.exit_code) from None
     except KeyboardInterrupt:
         sys.stderr.write("stopped: everything that was started has been shut down\n")

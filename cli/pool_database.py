@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from core.database import open_database
 from core.errors import InputError
@@ -30,8 +30,10 @@ def open_pools(settings: Settings, database: Path | None, *, must_exist: bool = 
     InputError
         If it cannot be opened, or is not there.
     """
-    url = settings.storage.database_url if database is None else f"sqlite:///{database.absolute()}"
-    parsed = make_url(url)
+    if database is None:
+        parsed = make_url(settings.storage.database_url)
+    else:  # a name may hold characters that mean something in a URL
+        parsed = URL.create("sqlite", database=str(database.absolute()))
     file = parsed.database if parsed.get_backend_name() == "sqlite" else None
     if must_exist and file and file != ":memory:" and not Path(file).is_file():
         raise InputError(
@@ -39,4 +41,4 @@ def open_pools(settings: Settings, database: Path | None, *, must_exist: bool = 
             "another file with --db",
             store=file,
         )
-    return PoolStore(open_database(url), SystemClock())
+    return PoolStore(open_database(parsed), SystemClock())

@@ -16,6 +16,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+_LAST_BLOCK = 2**63 - 1
+"""What the store can hold."""
+
 Nodes = Annotated[
     list[str] | None,
     typer.Option(
@@ -46,14 +49,24 @@ def discover(
     ] = None,
     from_block: Annotated[
         int | None,
-        typer.Option("--from-block", min=0, help="Where to begin; default is each factory's deployment."),
+        typer.Option(
+            "--from-block",
+            min=0,
+            max=_LAST_BLOCK,
+            help="Where to begin; default is each factory's deployment.",
+        ),
     ] = None,
     to_block: Annotated[
-        int | None, typer.Option("--to-block", min=0, help="Where to end at the latest.")
+        int | None, typer.Option("--to-block", min=0, max=_LAST_BLOCK, help="Where to end at the latest.")
     ] = None,
     confirmations: Annotated[
         int | None,
-        typer.Option("--confirmations", min=0, help="Blocks left out below the head; default is a minute's."),
+        typer.Option(
+            "--confirmations",
+            min=0,
+            max=_LAST_BLOCK,
+            help="Blocks left out below the head; default is a minute's.",
+        ),
     ] = None,
     least: Annotated[
         list[str] | None,
@@ -130,7 +143,7 @@ def show(
     status: Annotated[
         str, typer.Option("--status", help="Only of this status: quarantined, verified or refused.")
     ] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Pools shown at most.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="Pools shown at most.")] = 50,
     config: Config = "development",
     database: Database = None,
     as_json: Json = False,

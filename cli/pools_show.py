@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from chain.blocks import Address
@@ -131,7 +130,7 @@ def _show_table(screen: Screen, pools: tuple[StoredPool, ...], count: int, names
         table.add_column(heading, overflow="fold", justify="right" if heading == "fee" else "left")
     for pool in pools:
         spec, refusal = pool.spec, pool.refusal
-        tokens = escape("/".join(_name(pool.chain, token, names) for token in spec.tokens)) or "-"
+        tokens = "/".join(_name(pool.chain, token, names) for token in spec.tokens) or "-"
         status = pool.status.value if refusal is None else refusal.reason.value
         shown = spec.pool_id[:_SHORT]
         table.add_row(shown, pool.chain, spec.venue, spec.family or "-", tokens, _fee(pool), status)
@@ -150,7 +149,7 @@ def _in_full(pool: StoredPool, names: Names) -> list[tuple[str, str, str]]:
         ("venue", spec.venue, ""),
         ("family", spec.family or "-", ""),
         *(
-            (f"token {place}", token, escape(_name(pool.chain, token, names)))
+            (f"token {place}", token, _name(pool.chain, token, names))
             for place, token in enumerate(spec.tokens)
         ),
         ("fee", _fee(pool), ""),
@@ -159,7 +158,7 @@ def _in_full(pool: StoredPool, names: Names) -> list[tuple[str, str, str]]:
         ("hooks", spec.hooks or "-", ""),
         ("variant", spec.variant or "-", ""),
         ("factory", spec.factory or "-", ""),
-        ("status", pool.status.value, "" if refusal is None else escape(str(refusal))),
+        ("status", pool.status.value, "" if refusal is None else str(refusal)),
         ("announced", f"block {pool.block:,}, place {pool.place}", ""),
         ("looked at", f"block {pool.judged_block:,}", _time(pool)),
     ]

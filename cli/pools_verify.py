@@ -16,7 +16,7 @@ from rich.table import Table
 from chain.networks import Network, load_network
 from chain.providers import Node
 from cli.node_address import http_urls, open_nodes
-from cli.output import print_json
+from cli.output import print_json, printable
 from cli.pool_database import open_pools
 from cli.screen import Screen
 from core.config_loader import load_settings
@@ -182,7 +182,7 @@ def _show(network: Network, outcome: Verification) -> None:
     for name in ("pool", "life", "reason", "why"):
         table.add_column(name, overflow="fold")
     for pool_id, at in doubtful[:_SHOWN]:
-        table.add_row(pool_id, at.life.value, at.reason.value if at.reason else "", at.detail)
+        table.add_row(pool_id, at.life.value, at.reason.value if at.reason else "", printable(at.detail))
     screen.console.print(table)
     if len(doubtful) > _SHOWN:
         screen.console.print(f"and {len(doubtful) - _SHOWN:,} more; `--json` lists all")

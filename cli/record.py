@@ -18,12 +18,14 @@ from chain.feeds import Feed, PollingFeed
 from chain.networks import Network, load_network
 from chain.providers import Provider
 from chain.websocket_feed import WebSocketFeed
+from cli.node_address import checked_url
 from cli.output import print_json
 from cli.screen import RateColumn
 from cli.signals import stop_signals
 from core.errors import InputError
 from core.seams import Clock, SystemClock
 from pipeline.confirmations import usual_confirmations
+from pipeline.discovery_plan import check_chain_id
 from pipeline.pool_list import read_pool_list
 from pipeline.recording import OpenFeed, RecordingPlan, RecordingResult, record
 
@@ -56,7 +58,7 @@ class NodeUrls:
         Raises
         ------
         InputError
-            If they are not one node's.
+            If they are not one node's, or one is no address.
 
         Examples
         --------
@@ -69,6 +71,8 @@ class NodeUrls:
         ws = [url for url in urls if url.startswith(("ws://", "wss://"))]
         if len(http) + len(ws) != len(urls) or len(http) > 1 or len(ws) > 1:
             raise InputError("--rpc takes one http(s):// and one ws(s):// address of a node, or one of them")
+        for url in urls:
+            checked_url(url)
         return cls(http[0] if http else "http" + ws[0].removeprefix("ws"), ws[0] if ws else None)
 
 
@@ -127,15 +131,10 @@ def run_record(options: RecordOptions) -> None:
 async def _record(plan: RecordingPlan, urls: NodeUrls, network: Network, *, quiet: bool) -> RecordingResult:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in stop_signals():
-        loop.add_signal_handler(name, stopped.set)
     async with Provider(urls.http) as provider:
-        said = int(await provider.call("eth_chainId", []), 16)
-        if said != network.chain_id:
-            raise InputError(
-                f"the node is of chain {said}, {network.name} is chain {network.chain_id}; "
-                "correct --chain or --rpc"
-            )
+        await check_chain_id(provider, network)
+        for name in stop_signals():  # only now: until here, nothing has to be left whole
+            loop.add_signal_handler(name, stopped.set)
         opened = _opener(urls, provider, SystemClock())
         with _progress(plan, network, quiet=quiet) as on_block:
             return await record(plan, provider, opened, stopped, on_block)
@@ -185,7 +184,7 @@ def _show(result: RecordingResult, *, as_json: bool) -> None:
         print_json(document | {"folder": str(result.folder), "days": list(result.days)})
         return
     days = f"{result.days[0]} to {result.days[-1]}" if len(result.days) > 1 else result.days[0]
-    Console(highlight=False).print(
+    Console(highlight=False, markup=False, emoji=False).print(
         f"recorded blocks {result.first_block} to {result.last_block} ({result.blocks}, {days}) "
         f"to {result.folder}",
         soft_wrap=True,

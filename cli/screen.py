@@ -19,6 +19,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from cli.output import printable
+
 Advance = Callable[[int], None]
 """Call with the number of units done so far."""
 
@@ -56,7 +58,8 @@ class Screen:
     """
 
     def __init__(self, *, quiet: bool, steps: int) -> None:
-        self.console = Console(quiet=quiet, highlight=False)
+        # names, symbols and reverts come from strangers: nothing in a text is markup
+        self.console = Console(quiet=quiet, highlight=False, markup=False, emoji=False)
         self._count = 0
         self._total = steps
 
@@ -64,7 +67,7 @@ class Screen:
     def step(self, title: str, total: int = 1) -> Iterator[Advance]:
         """Show one numbered step; yields a callable that takes the units done so far."""
         self._count += 1
-        self.console.print(f"[bold]{self._count}/{self._total} {title}[/bold]")
+        self.console.print(f"{self._count}/{self._total} {printable(title)}", style="bold")
         with self.bar("", total) as advance:
             yield advance
 
@@ -72,7 +75,7 @@ class Screen:
     def bar(self, title: str, total: int) -> Iterator[Advance]:
         """Show a bar of its own, below a title if there is one."""
         if title:
-            self.console.print(f"{INDENT}{title}")
+            self.console.print(f"{INDENT}{printable(title)}")
         columns = (
             TextColumn(INDENT.removesuffix(" ")),
             BarColumn(bar_width=20),
@@ -88,7 +91,7 @@ class Screen:
 
     def figure(self, text: str) -> None:
         """Print the line that sums a step up."""
-        self.console.print(f"{INDENT}{text}", soft_wrap=True)
+        self.console.print(f"{INDENT}{printable(text)}", soft_wrap=True)
 
     def table(self, title: str, rows: list[tuple[str, str, str]]) -> None:
         """Print a table of what, value, and what it means."""
@@ -98,5 +101,5 @@ class Screen:
         if any(row[2] for row in rows):
             table.add_column(style="dim", overflow="fold")
         for row in rows:
-            table.add_row(*(row if any(row[2] for row in rows) else row[:2]))
+            table.add_row(*map(printable, row if any(row[2] for row in rows) else row[:2]))
         self.console.print(table)

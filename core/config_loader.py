@@ -125,6 +125,8 @@ def read_json(path: Path) -> tuple[dict[str, Any], list[Problem]]:
         raise ConfigError(
             f"{path} is no JSON: {error.msg} at line {error.lineno}, column {error.colno}", path=str(path)
         ) from None
+    except RecursionError:
+        raise ConfigError(f"{path} is no configuration: it is nested too deep", path=str(path)) from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is no JSON: not UTF-8 text", path=str(path)) from None
     if not isinstance(document, dict):

@@ -20,7 +20,7 @@ _SQLITE_PRAGMAS = (
 )
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str | URL) -> Engine:
     """Open a database; for an SQLite file, make its folder and set its pragmas.
 
     Parameters

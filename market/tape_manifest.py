@@ -112,16 +112,17 @@ class Manifest:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             version, said = content.pop("version"), content.pop("digest")
+            found = digest({"version": version, **content})
         except FileNotFoundError:
             raise _no_tape(folder, path) from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise bad_manifest(folder, error) from error
         if version != TAPE_VERSION:
             raise TapeError(
                 f"the tape has version {version}, this program reads {TAPE_VERSION}; record it again",
                 file=str(path),
             )
-        if said != digest({"version": version, **content}):
+        if said != found:
             raise TapeError(
                 f"{path} is not what was recorded (digest differs); record the tape again", file=str(path)
             )

@@ -53,6 +53,10 @@ LOG_SCHEMA = pa.schema(
 )
 _REQUIRED = BLOCK_SCHEMA.names[:10]
 _CANDLE = BLOCK_SCHEMA.names[12:]
+_BLOCK_NUMBERS, _LOG_NUMBERS = (
+    tuple(field.name for field in schema if field.type == pa.int64()) for schema in (BLOCK_SCHEMA, LOG_SCHEMA)
+)
+_LIMIT = 2**63
 
 
 def block_to_row(block: Block, context: BlockContext) -> Row:
@@ -185,6 +189,24 @@ def _wei(row: Row, name: str) -> int:
 
 def _is_address(text: str) -> bool:
     return len(text) == 42 and text.startswith("0x") and set(text[2:]) <= set("0123456789abcdef")
+
+
+def check_rows(row: Row, logs: Sequence[Row]) -> None:
+    """Check that the rows of a block fit their columns and are ones that are read back.
+
+    Raises
+    ------
+    TapeError
+        If not; the message says why.
+    """
+    for names, rows in ((_BLOCK_NUMBERS, (row,)), (_LOG_NUMBERS, logs)):
+        for each in rows:
+            for name in names:
+                if not -_LIMIT <= (each.get(name) or 0) < _LIMIT:
+                    raise TapeError(f"{name} does not fit its column")
+    empty = dict.fromkeys(BLOCK_SCHEMA.names)
+    place = {"file": "the new part", "row": 0}
+    block_from_rows(empty | row | place, [log | place for log in logs], None)
 
 
 def corrupt(row: Row, why: str) -> TapeError:

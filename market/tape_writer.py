@@ -18,7 +18,7 @@ from market.pools.snapshot import pool_to_json, spec_to_json
 from market.pools.spec import PoolSpec
 from market.tape_manifest import MANIFEST, TABLES, Manifest, Part, day_of, partial_of
 from market.tape_parts import check_part, read_part, write_part
-from market.tape_rows import Row, block_to_row, log_to_row
+from market.tape_rows import Row, block_to_row, check_rows, log_to_row
 from market.tokens import Token
 
 _ROWS_PER_PART = 16_384
@@ -135,7 +135,8 @@ class TapeWriter:
         Raises
         ------
         TapeError
-            If it does not continue the block before, or its timestamp is of no day.
+            If it does not continue the block before, its timestamp is of no day, or it could not be
+            read back. It is not added then, and what was added stays.
         """
         last, day = self._last, day_of(block.header.timestamp)
         if last is not None and (block.number != last.number + 1 or block.header.parent_hash != last.hash):
@@ -151,11 +152,20 @@ class TapeWriter:
                 file=str(self._folder),
                 block=block.number,
             )
+        row, logs = block_to_row(block, context), [log_to_row(log) for log in block.logs]
+        try:
+            check_rows(row, logs)
+        except TapeError as error:
+            raise TapeError(
+                f"block {block.number} could not be read back ({error.message}); ask another node",
+                file=str(self._folder),
+                block=block.number,
+            ) from None
         if self._block_rows and self._is_full(block.header.timestamp, day):
             self._commit()
         self._day = day
-        self._block_rows.append(block_to_row(block, context))
-        self._log_rows.extend(log_to_row(log) for log in block.logs)
+        self._block_rows.append(row)
+        self._log_rows.extend(logs)
         self._last = block.header
 
     def close(self) -> None:
@@ -165,9 +175,11 @@ class TapeWriter:
 
     def suspend(self) -> None:
         """Put everything on the disk and stop, for :meth:`resume` to go on later."""
-        if self._block_rows:
-            self._commit()
-        self._unlock()
+        try:
+            if self._block_rows:
+                self._commit()
+        finally:
+            self._unlock()
 
     def abort(self) -> None:
         """Throw away what was recorded."""

@@ -46,6 +46,8 @@ def read_pool_list(path: Path) -> PoolList:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error}); name a file of pools") from None
+    except RecursionError:
+        raise _bad(path, "is nested too deep") from None
     except ValueError as error:
         raise _bad(path, f"is no JSON ({error})") from None
     if not (isinstance(document, dict) and document.get("specs") and isinstance(document["specs"], list)):
@@ -80,8 +82,11 @@ def _spec(path: Path, place: int, row: Any) -> PoolSpec:
             | {name: row[name].lower() for name in ("pool_id", "address")}
             | {"tokens": [token.lower() for token in row["tokens"]]}
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise _bad(path, f"has a pool at place {place} that is none ({error!r})") from None
+    texts = (spec.family, spec.venue, spec.hooks, spec.variant, spec.factory)
+    if not all(isinstance(text, str) for text in texts) or min(spec.fee, spec.tick_spacing, *spec.fees) < 0:
+        raise _bad(path, f"has a pool at place {place} with a name that is no text or a negative number")
     for address in (spec.address, *spec.tokens):
         _check_address(path, address)
     return spec

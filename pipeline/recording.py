@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from market.tape_manifest import MANIFEST, partial_of
 from pipeline.bootstrap import ReadableNode, load_market
 from pipeline.confirmations import ConfirmedBlocks
 from pipeline.pool_list import PoolList
+from pipeline.stopping import StoppedEarly, unless_stopped, until_stopped
 
 OpenFeed = Callable[[BlockHeader, Sequence[Address]], AbstractAsyncContextManager[Feed]]
 """Opens a feed that begins with the child of the header it is given, with the logs of these contracts."""
@@ -127,15 +128,23 @@ async def record(
     Raises
     ------
     TapeError
-        If the folder exists, or the interrupted recording is damaged.
+        If the folder exists, the interrupted recording is damaged, or a block is none.
     InputError
         If an interrupted recording follows other pools.
     FeedError, RpcError
-        If the node stays away, or the chain was reorganised below what was written. What was
-        written is kept: the same call goes on from there.
+        If the node stays away, or the chain was reorganised below what was written.
+    OSError
+        If the system refuses, as on a full disk.
+    StoppedEarly
+        If somebody asks to stop before the first block can come.
+
+    Whatever it is, what was written is kept: the same call goes on from there.
     """
     while True:
-        writer, base, addresses = await _begin(plan, node)
+        begun = await unless_stopped(stopped, _begin(plan, node))
+        if begun is None:
+            raise StoppedEarly("stopped while the pools were being read; nothing was recorded")
+        writer, base, addresses = begun
         resumed = writer.blocks
         held = ConfirmedBlocks(base, plan.confirmations)
         try:
@@ -147,13 +156,19 @@ async def record(
             if writer.blocks or not await _replaced(node, base):
                 raise _with_advice(plan, writer, error) from error
             # the block that the pools were read at is gone: read them again
+        except (OSError, TapeError) as error:
+            _keep(writer)
+            raise _with_advice(plan, writer, error) from error
         except BaseException:
             _keep(writer)
             raise
     if not writer.blocks:
         writer.abort()
         raise FeedError("no block came before the recording was stopped; there is no tape")
-    await asyncio.to_thread(writer.close)
+    try:
+        await asyncio.to_thread(writer.close)
+    except OSError as error:
+        raise _with_advice(plan, writer, error) from error
     first = writer.parts[0].first_block
     return RecordingResult(
         folder=plan.folder,
@@ -217,7 +232,7 @@ async def _follow(
     """Write confirmed blocks until the plan is fulfilled or somebody asks to stop."""
     if writer.blocks and writer.blocks == plan.blocks:
         return
-    async with opening as feed, aclosing(_until(stopped, feed.blocks())) as blocks:
+    async with opening as feed, aclosing(until_stopped(stopped, feed.blocks())) as blocks:
         async for block in blocks:
             for confirmed in held.take(block):
                 if not plan.wants(writer.blocks, confirmed):
@@ -230,28 +245,6 @@ async def _follow(
 async def _write(writer: TapeWriter, block: Block, on_block: OnBlock) -> None:
     await asyncio.to_thread(writer.append, block)
     on_block(writer.blocks, block)
-
-
-async def _until(stopped: asyncio.Event, blocks: AsyncIterator[Block]) -> AsyncGenerator[Block, None]:
-    """Yield blocks until somebody asks to stop."""
-    asked = asyncio.create_task(stopped.wait())
-    upcoming = asyncio.create_task(_next(blocks))
-    try:
-        while True:
-            await asyncio.wait({asked, upcoming}, return_when=asyncio.FIRST_COMPLETED)
-            block = None if asked.done() else upcoming.result()
-            if block is None:
-                return
-            yield block
-            upcoming = asyncio.create_task(_next(blocks))
-    finally:
-        for task in (asked, upcoming):
-            task.cancel()
-        await asyncio.gather(asked, upcoming, return_exceptions=True)
-
-
-async def _next(blocks: AsyncIterator[Block]) -> Block | None:
-    return await anext(blocks, None)
 
 
 async def _flush(
@@ -288,13 +281,19 @@ def _is_of(answer: Any, header: BlockHeader) -> bool:
 def _keep(writer: TapeWriter) -> None:
     """Leave what was recorded for the next attempt; nothing, if nothing was."""
     if writer.blocks:
-        writer.suspend()
+        with suppress(OSError):  # on a full disk, the parts that are there are what is kept
+            writer.suspend()
     else:
         writer.abort()
 
 
-def _with_advice(plan: RecordingPlan, writer: TapeWriter, error: OmniArbError) -> OmniArbError:
-    if not writer.blocks:
+def _with_advice(
+    plan: RecordingPlan, writer: TapeWriter, error: OmniArbError | OSError
+) -> OmniArbError | OSError:
+    blocks = sum(part.blocks for part in writer.parts)
+    if not blocks:
         return error
-    kept = f"{writer.blocks} blocks are kept in {partial_of(plan.folder)}: the same command goes on"
+    kept = f"{blocks} blocks are kept in {partial_of(plan.folder)}: the same command goes on"
+    if isinstance(error, OSError):
+        return OSError(error.errno, f"{error.strerror or error}; {kept}", error.filename)
     return type(error)(f"{error.message}; {kept}", **error.fields)

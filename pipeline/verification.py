@@ -142,7 +142,7 @@ async def _read(
                 )
             else:
                 pools.append(found)
-        advance(len(part))
+        advance(start + len(part))
     if specs and not pools:
         raise MarketError(
             f"none of these pools could be read at block {first.number}; name a node that holds it, "

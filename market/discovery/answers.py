@@ -66,7 +66,7 @@ def values(types: tuple[str, ...], answer: Answer) -> tuple[Any, ...] | None:
         return None
     try:
         return decode(types, answer)
-    except (DecodingError, OverflowError):
+    except (DecodingError, OverflowError, ValueError):  # a text may be no UTF-8
         return None
 
 

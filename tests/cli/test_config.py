@@ -60,3 +60,8 @@ def test_a_configuration_is_shown_as_json_or_for_a_person(monkeypatch: pytest.Mo
     assert shown.exit_code == 0
     assert "risk.min_profit_wei" in shown.output
     assert not shown.output.lstrip().startswith("{")
+
+
+def test_a_file_that_is_nested_without_end_is_one_line() -> None:
+    Path("deep.json").write_text("[" * 200_000)
+    assert "is nested too deep" in refused("config", "deep.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ import structlog
 import cli.bench
 import cli.main
 from benchmarks.harness import Row
-from core.errors import InputError
-from tests.cli.stage import ROOT, refused
+from core.errors import InputError, RpcError
+from tests.cli.stage import ONE_LINE, ROOT, refused
 
 HEX = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 
@@ -95,3 +96,27 @@ def test_a_secret_that_a_command_logs_is_hidden(
     assert HEX not in said
     assert said.count("<hidden>") == 2
     assert "below" not in said
+
+
+def test_what_a_node_says_stays_on_one_line_and_leaves_the_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise RpcError("the node said: a\n\x1b[31mb", method="eth_call", code=1)
+
+    benchmark_that(monkeypatch, fail)
+    assert "the node said: a??[31mb" in refused("bench", "odd", code=1)
+
+
+def test_a_document_without_a_stdout_is_refused_in_one_line() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m cli.main config replay --json >&-",
+        shell=True,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(rf"{ONE_LINE}\n", done.stderr)
+    assert "stdout is closed" in done.stderr

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from typer.testing import Result
@@ -186,3 +187,38 @@ def test_help_shows_examples_with_options_that_there_are() -> None:
         options = {word for word in example.split() if word.startswith("--")}
         assert options
         assert all(option in text[: text.index("Example: ")] for option in options)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "--limit", "9" * 23),
+        ("discover", "--from-block", str(2**63)),
+        ("discover", "--to-block", str(2**63)),
+        ("discover", "--confirmations", str(2**63)),
+    ],
+)
+def test_a_number_that_nothing_can_hold_is_refused(arguments: tuple[str, ...]) -> None:
+    result = omniarb("pools", *arguments)
+    assert result.exit_code == 2
+    assert "should be less than or equal to" in plain(result.stderr)
+
+
+@pytest.mark.parametrize("name", ["g?x=1.db", "g#%41.db", "[red]b.db"])
+def test_the_store_is_the_file_that_was_named(devnet: Devnet, name: str) -> None:
+    result = omniarb(
+        "pools", "discover", "--chain", "ethereum", "--rpc", devnet.anvil.http_url, "--factory", "uniswap_v3",
+        "--confirmations", "0", "--db", name,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert f"{quote(name)}; `omniarb pools show` lists them" in result.stdout
+    made = {path.name for path in Path.cwd().iterdir()} - {"runs", f"{name}-wal", f"{name}-shm"}
+    assert made == {name}
+    document = json.loads(omniarb("pools", "show", "--db", name, "--json").stdout)
+    assert document["count"] == 4
+
+
+def test_a_port_that_is_none_is_refused() -> None:
+    line = refused("pools", "discover", "--chain", "base", "--rpc", "http://secret:99999999", "--db", "x.db")
+    assert "--rpc is no address of a node" in line
+    assert "secret" not in line

@@ -8,8 +8,11 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +149,10 @@ def test_a_recording_that_is_killed_goes_on_and_loses_nothing(node: Node, argume
     ("change", "named"),
     [
         (("--rpc", "127.0.0.1:8545"), "--rpc takes one"),
-        (("--chain", "base"), "the node is of chain 1, base is chain 8453"),
+        (("--chain", "base"), "the node is of chain 1, Base is 8453"),
+        (("--rpc", "ws://127.0.0.1:99999999"), "--rpc is no address of a node"),
+        (("--rpc", "ws://[::1"), "--rpc is no address of a node"),
+        (("--rpc", "http://"), "--rpc is no address of a node"),
         (("--chain", "atlantis"), "there is no chain 'atlantis'"),
         (("--pools", "nowhere.json"), "nowhere.json"),
         (("--until-time", "tomorrow"), "'tomorrow' is no time"),
@@ -169,6 +175,13 @@ def test_what_does_not_fit_is_told_in_one_line(
         (lambda pools: pools["specs"].append(pools["specs"][0]), "lists a pool twice"),
         (lambda pools: pools["specs"][1].pop("fee"), "a pool at place 1 that is none"),
         (lambda pools: pools["specs"].append(5), "that is none"),
+        (lambda pools: pools["specs"][0].update(fee=float("inf")), "that is none"),
+        (
+            lambda pools: pools["specs"][0].update(tick_spacing=-10),
+            "place 0 with a name that is no text or a",
+        ),
+        (lambda pools: pools["specs"][0].update(venue=7), "place 0 with a name that is no text or a"),
+        (lambda pools: pools["specs"][0].update(family=["x"]), "place 0 with a name that is no text or a"),
         (lambda pools: pools["tokens"].pop(), "does not describe token"),
         (lambda pools: pools.pop("tokens"), "needs `tokens`"),
         (lambda pools: pools["tokens"][0].update(decimals="18"), "decimals that are none"),
@@ -186,6 +199,60 @@ def test_a_file_that_lists_no_pools_is_refused(
     assert "pools.json" in line
     Path("pools.json").write_text("[")
     assert "is no JSON" in refused(*arguments)
+    Path("pools.json").write_text("[" * 200_000)
+    assert "is nested too deep" in refused(*arguments)
+
+
+@contextmanager
+def answering(answer: bytes | None) -> Iterator[tuple[str, threading.Event]]:
+    """Run a node of this chain, or one of Ethereum that is silent after that; yield its address and when."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            chain_id = b'"0x1"' if answer is None else answer
+            if request["method"] != "eth_chainId":
+                asked.set()
+                ended.wait(30)
+            body = b'{"jsonrpc": "2.0", "id": %d, "result": %s}' % (request["id"], chain_id)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    asked, ended = threading.Event(), threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        finally:
+            ended.set()
+            server.shutdown()
+
+
+@pytest.mark.parametrize("answer", [b"null", b"1", b'"zz"'])
+def test_a_node_that_does_not_say_its_chain_is_one_line(arguments: list[str], answer: bytes) -> None:
+    with answering(answer) as (url, _):
+        arguments[2] = url
+        assert "does not say its chain id" in refused(*arguments, code=1)
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_while_the_pools_are_read_ends_the_command(arguments: list[str], kind: signal.Signals) -> None:
+    with answering(None) as (url, asked):
+        arguments[2] = url
+        with in_a_process(*arguments) as process:
+            assert asked.wait(30)
+            process.send_signal(kind)
+            _, said = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "nothing was recorded" in said
+    assert "Traceback" not in said
+    assert not Path("tape.partial").exists()
 
 
 def test_a_node_that_is_not_there_is_named_and_other_fields_of_the_file_do_not_matter(node: Node) -> None:

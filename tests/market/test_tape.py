@@ -122,3 +122,46 @@ def test_only_one_branch_can_be_recorded(tmp_path: Path, second: Block) -> None:
     with pytest.raises(TapeError, match="does not continue"):
         writer.append(second)
     writer.abort()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"gas_limit": 0},
+        {"gas_used": 2**64 - 1},
+        {"number": 2**63},
+        {"base_fee": -1},
+        {"fee_recipient": "0x12"},
+        {"hash": b"short"},
+    ],
+)
+def test_a_block_that_could_not_be_read_back_is_refused_and_what_was_added_stays(
+    tmp_path: Path, wrong: dict[str, int]
+) -> None:
+    (first, context), (second, _) = straight(2)
+    bad = replace(second, header=replace(second.header, **wrong))
+    if "number" in wrong:
+        first = replace(first, header=replace(first.header, number=wrong["number"] - 1), logs=())
+    writer = TapeWriter(tmp_path / "tape", specs=(), tokens={}, pools=(), source="")
+    writer.append(first, context)
+    with pytest.raises(TapeError, match=rf"block {bad.number} could not be read back"):
+        writer.append(bad)
+    writer.close()
+    assert list(TapeReader(tmp_path / "tape").recorded().blocks()) == [(first, context)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"transaction_hash": bytes(31)}, {"log_index": 2**63}, {"topics": (b"short",)}, {"address": "0xA"}],
+)
+def test_a_log_that_could_not_be_read_back_is_refused_with_its_block(
+    tmp_path: Path, wrong: dict[str, int]
+) -> None:
+    block = straight(1)[0][0]
+    bad = replace(block, logs=(block.logs[0], replace(block.logs[1], **wrong)))
+    with TapeWriter(tmp_path / "tape", specs=(), tokens={}, pools=(), source="") as writer:
+        with pytest.raises(TapeError, match="block 1 could not be read back"):
+            writer.append(bad)
+        assert writer.blocks == 0
+        writer.append(block)
+    assert [found for found, _ in TapeReader(tmp_path / "tape").recorded().blocks()] == [block]

@@ -216,3 +216,10 @@ def test_a_manifest_that_describes_nothing_valid_is_refused(
     sign(folder, **change)
     with pytest.raises(TapeError, match="corrupt"):
         TapeReader(folder).recorded()
+
+
+def test_a_manifest_that_is_nested_without_end_is_corrupt(tmp_path: Path) -> None:
+    record(tmp_path / "tape", straight(1))
+    (tmp_path / "tape/manifest.json").write_text("[" * 200_000)
+    with pytest.raises(TapeError, match="is corrupt"):
+        TapeReader(tmp_path / "tape")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -20,11 +21,15 @@ from chain.providers import Provider
 from chain.websocket_feed import WebSocketFeed
 from core.errors import FeedError, InputError, RpcError, TapeError
 from core.seams import ManualClock
+from market import tape_writer
 from market.tape import TapeReader, TapeWriter
+from market.tape_manifest import Part
+from market.tape_parts import write_part
 from pipeline.bootstrap import load_market
 from pipeline.confirmations import ConfirmedBlocks
 from pipeline.pool_list import PoolList
 from pipeline.recording import RecordingPlan, RecordingResult, record
+from pipeline.stopping import StoppedEarly
 from tests.devnet_fixtures import Devnet
 from tests.pyrevm_node import specs_of, tokens_of
 from tests.small_tapes import POOLS, TOKENS, V2, V3, WEIGHTED, straight
@@ -308,3 +313,71 @@ def test_what_is_given_as_confirmed_is_never_replaced(depths: list[int], confirm
         assert not too_deep
         assert given_out == chain[1 : max(len(given_out), len(chain) - 1 - confirmations) + 1]
         assert [*given_out, *held.pending] == chain[1:]
+
+
+class Silent(TapeFeed):
+    """A node that never answers."""
+
+    async def call(self, method: str, params: list[Any]) -> Any:
+        await asyncio.Event().wait()
+
+
+async def test_a_stop_while_the_pools_are_read_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
+    stopped = asyncio.Event()
+    node = Silent(tmp_path)
+    plan = RecordingPlan(tmp_path / "tape", PoolList((V2,), TOKENS), "a test", 0)
+    recording = asyncio.create_task(record(plan, node, lambda _after, _addresses: nullcontext(node), stopped))
+    await asyncio.sleep(0)
+    stopped.set()
+    async with asyncio.timeout(5):
+        with pytest.raises(StoppedEarly, match="nothing was recorded"):
+            await recording
+    assert list(tmp_path.iterdir()) == []
+
+
+def begun(folder: Path) -> list[Block]:
+    """Leave an interrupted recording of one block, and return a chain that goes on from it."""
+    chain = [block for block, _ in straight(4, seconds=4_000)]
+    writer = TapeWriter(folder, specs=(V2,), tokens=TOKENS, pools=POOLS[:1], source="a test")
+    writer.append(chain[0])
+    writer.suspend()
+    return chain
+
+
+async def recorded_until_it_fails(folder: Path, rest: list[Block]) -> None:
+    feed = TapeFeed(folder)
+
+    async def blocks() -> AsyncIterator[Block]:
+        for block in rest:
+            yield block
+
+    feed.blocks = blocks  # type: ignore[method-assign]
+    plan = RecordingPlan(folder, PoolList((V2,), TOKENS), "a test", 0)
+    await record(plan, feed, lambda _after, _addresses: nullcontext(feed), asyncio.Event())
+
+
+async def test_a_full_disk_is_told_with_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = begun(tmp_path / "tape")
+    kept: list[Part] = []
+
+    def full(*arguments: Any) -> Part:
+        if kept:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        kept.append(write_part(*arguments))
+        return kept[0]
+
+    monkeypatch.setattr(tape_writer, "write_part", full)
+    with pytest.raises(OSError, match=r"No space left on device; 2 blocks are kept in .*tape\.partial"):
+        await recorded_until_it_fails(tmp_path / "tape", chain[1:])
+    monkeypatch.undo()
+    await recorded_until_it_fails(tmp_path / "tape", chain[2:])
+    assert [block for block, _ in TapeReader(tmp_path / "tape").recorded().blocks()] == chain
+
+
+async def test_a_block_that_is_none_ends_it_and_what_was_written_is_kept(tmp_path: Path) -> None:
+    chain = begun(tmp_path / "tape")
+    bad = replace(chain[2], header=replace(chain[2].header, gas_used=2**64 - 1))
+    with pytest.raises(TapeError, match=r"block 3 could not be read back .*; 2 blocks are kept in"):
+        await recorded_until_it_fails(tmp_path / "tape", [chain[1], bad])
+    kept = TapeReader(tmp_path / "tape.partial").recorded()
+    assert [block for block, _ in kept.blocks()] == chain[:2]

@@ -12,6 +12,7 @@ from chain.providers import Provider
 from core.errors import MarketError
 from core.seams import SystemClock
 from market.life import PoolLife
+from pipeline import verification
 from pipeline.verification import Verification, verify_pools
 from tests.devnet_fixtures import Devnet
 from tests.pyrevm_node import specs_of, tokens_of
@@ -52,3 +53,15 @@ async def test_a_market_of_which_nothing_can_be_read_is_told_in_one_error(devnet
     async with Provider(devnet.anvil.http_url) as node:
         with pytest.raises(MarketError, match="none of these pools could be read"):
             await verified(node, devnet, depth=10**6)  # before anything was deployed
+
+
+async def test_the_bar_is_told_how_many_pools_were_read_so_far(
+    devnet: Devnet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "_POOLS_AT_ONCE", 4)
+    specs, tokens = specs_of(devnet.world), tokens_of(devnet.world)
+    done: list[int] = []
+    async with Provider(devnet.anvil.http_url) as node:
+        network = load_network("ethereum")
+        await verify_pools(node, network, specs, tokens, SystemClock(), depth=1, advance=done.append)
+    assert done == [*range(4, len(specs), 4), len(specs)]
