@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,7 +122,7 @@ class Placed:
         self.words |= {tick // self.spec.tick_spacing >> 8 for tick in (lower, upper)}
 
 
-class ConcentratedStage:
+class ConcentratedStage(ABC):
     """Pools of contracts that are called directly; a family says how they are made, read and disturbed."""
 
     exact_refusal = True
@@ -139,17 +140,17 @@ class ConcentratedStage:
         for position in layout.positions:
             assert self.add(placed, position.lower, position.upper, position.liquidity)
 
+    @abstractmethod
     def create(self, layout: Layout, tokens: tuple[Address, Address]) -> PoolSpec:
         """Create and initialise a pool."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, placed: Placed) -> TickedPool:
         """Read a pool's state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def disturb_otherwise(self, placed: Placed, rng: np.random.Generator) -> None:
         """Change something that is not liquidity."""
-        raise NotImplementedError
 
     def mint(self, spec: PoolSpec, lower: int, upper: int, liquidity: int) -> bool:
         """Add liquidity of the provider's; return whether the pool took it."""

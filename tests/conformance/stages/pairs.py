@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ SUPPLY = 2**250
 Pair = UniswapV2Pool | SolidlyPool
 
 
-class PairStage:
+class PairStage(ABC):
     """Pairs that are paid first and then asked for an output; a family says how they are made and read."""
 
     exact_refusal = True
@@ -38,17 +39,17 @@ class PairStage:
         self.specs: dict[str, PoolSpec] = {}
         self._received: dict[Address, int] = {}
 
+    @abstractmethod
     def read(self, spec: PoolSpec) -> Pair:
         """Read a pair's state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def change_liquidity(self, spec: PoolSpec, rng: np.random.Generator) -> None:
         """Add or take out liquidity."""
-        raise NotImplementedError
 
+    @abstractmethod
     def change_otherwise(self, spec: PoolSpec, rng: np.random.Generator) -> None:
         """Change something that is not liquidity."""
-        raise NotImplementedError
 
     def pool_ids(self) -> tuple[str, ...]:
         return tuple(self.specs)
