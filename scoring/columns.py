@@ -103,7 +103,9 @@ def moebius_columns(
         nowhere,
         nowhere.copy(),
         np.zeros(count + 1),
-        *(_with_none(column) for column in (pool, token_in, token_out)),
+        _with_none(pool),
+        _with_none(token_in),
+        _with_none(token_out),
         np.append(cost, 0.0),
     )
     return edges, PieceColumns(*(np.zeros(0) for _ in PieceColumns._fields))

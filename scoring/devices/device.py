@@ -78,5 +78,5 @@ class Device(Protocol):
         ...
 
     def what_if(self, changes: Sequence[Change], count: int) -> list[Top]:
-        """Return the best of all cycles in each of many states that differ by a few edges; nothing is kept."""
+        """Return the best of all cycles in each of many states that differ by a few edges; keep none."""
         ...
