@@ -1,18 +1,20 @@
 """Integers beyond 64 bits in arrays: little-endian limbs of 64 bits, two's complement where signed.
 
-Functions marked with :func:`compiled` are machine code, made at their first call in a process. Nothing is
-kept on disk: a cached kernel does not notice when a function it calls in another file has changed, and an
-installation may be read-only.
+Functions marked with :func:`compiled` are machine code, made at their first call in a process, and kept on
+disk only where :mod:`core.kernel_cache` was asked to.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from core.kernel_cache import VARIABLE
 
 Limbs = NDArray[np.uint64]
 """Integers along the first axes, limbs along the last."""
@@ -28,7 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def compiled(function: F) -> F:
     """Mark a function of numbers and arrays to be compiled at its first call; it releases the GIL."""
-    return cast(F, njit(nogil=True)(function))
+    return cast(F, njit(nogil=True, cache=VARIABLE in os.environ)(function))
 
 
 def to_limbs(values: Iterable[int], count: int, *, signed: bool = False) -> Limbs:

@@ -1,0 +1,79 @@
+"""Where compiled kernels are kept between processes, so that only the first one waits for the compiler.
+
+Numba notices when the file of a cached function has changed, but not when a function that it calls from
+another file has. So the folder is named after all sources that kernels are made of: any change of them
+begins an empty one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from collections.abc import MutableMapping
+from contextlib import suppress
+from pathlib import Path
+
+VARIABLE = "NUMBA_CACHE_DIR"
+_ROOMS = ("market", "scoring")
+_KEPT = 4
+
+
+def use_kernel_cache(environ: MutableMapping[str, str], root: Path, home: Path) -> Path | None:
+    """Let this process and its children keep their kernels on disk; to be called before Numba is imported.
+
+    Parameters
+    ----------
+    environ
+        The process environment; a folder that is named there stays.
+    root
+        Folder that holds the rooms.
+    home
+        Folder of the user's caches; folders of a few earlier versions are kept, older ones removed.
+
+    Returns
+    -------
+    Path or None
+        The folder, or ``None`` if it cannot be written: kernels are compiled in every process then.
+    """
+    if VARIABLE in environ:
+        return Path(environ[VARIABLE])
+    folder = home / "omniarb" / "kernels" / _digest(root)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.touch()
+        _remove_old(folder.parent)
+    except OSError:
+        return None
+    environ[VARIABLE] = str(folder)
+    return folder
+
+
+def cache_home(environ: MutableMapping[str, str]) -> Path:
+    """Return the folder of the user's caches, as the XDG base directory specification has it.
+
+    Examples
+    --------
+    >>> cache_home({"XDG_CACHE_HOME": "/var/cache/me"}).as_posix()
+    '/var/cache/me'
+    """
+    named = environ.get("XDG_CACHE_HOME", "")
+    return Path(named) if Path(named).is_absolute() else Path("~/.cache").expanduser()
+
+
+def _digest(root: Path) -> str:
+    digest = hashlib.blake2b(sys.version.encode(), digest_size=8)
+    for room in _ROOMS:
+        for file in sorted((root / room).rglob("*.py")):
+            digest.update(file.relative_to(root).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove folders of versions that were not used for longest, but for a few."""
+    with suppress(FileNotFoundError):
+        # another process may be removing the same ones
+        newest = sorted(folder.iterdir(), key=lambda kept: kept.stat().st_mtime, reverse=True)
+        for old in newest[_KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
