@@ -67,6 +67,12 @@ class Reason(StrEnum):
     # scoring
     RATE_BELOW_ONE = "rate_below_one"
     DUST_PROFIT = "dust_profit"
+    CONTRIBUTION_BELOW_COST = "contribution_below_cost"
+    EXPECTATION_NOT_POSITIVE = "expectation_not_positive"
+    GAP_IMPLAUSIBLE = "gap_implausible"
+    CUPY_MISSING = "cupy_missing"
+    NO_GPU = "no_gpu"
+    GPU_MEMORY_FULL = "gpu_memory_full"
     # features and models
     WARMING_UP = "warming_up"
     FEATURE_MISSING = "feature_missing"

@@ -1,0 +1,1 @@
+"""Scoring in machine code: functions of numbers and columns, which know no pool."""
