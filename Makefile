@@ -7,7 +7,7 @@ ifndef OMNIARB_DATA
 endif
 BIN := .venv/bin
 
-.PHONY: setup run test lint figures clean
+.PHONY: setup run test lint figures bench-peers bench-gpu clean
 
 setup:
 	@scripts/setup.sh
@@ -26,6 +26,16 @@ lint: setup
 
 figures: setup
 	@$(BIN)/omniarb bench all --write docs/reference/performance.md
+
+bench-peers: setup
+	@scripts/setup_peers.sh
+	@$(BIN)/python -m benchmarks.peers.rows $(ARGS)
+
+# no set-up: an image that has a card, CuPy, NumPy and Numba is enough
+bench-gpu:
+	@for python in $(BIN)/python python3; do \
+	  if $$python -c 'import cupy' 2>/dev/null; then exec $$python -m benchmarks.gpu; fi; \
+	done; echo "bench-gpu: neither $(BIN) nor python3 has CuPy; install the extra gpu" >&2; exit 1
 
 clean:
 	rm -rf .venv contracts/node_modules runs build

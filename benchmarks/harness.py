@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from core.config_loader import ROOT
-
 Progress = Callable[[str], None]
 """Told what is being measured now."""
 
@@ -92,7 +90,9 @@ def machine() -> str:
 
 def commit() -> str:
     """Return the commit the code is at, ``-dirty`` if files differ; ``unknown`` without git."""
-    # MLflow comes along and takes seconds to import, which a misspelt name need not wait for
+    # MLflow comes along and takes seconds to import, which a misspelt name need not wait for; and some
+    # benchmarks run where neither it nor the settings' libraries are installed
+    from core.config_loader import ROOT
     from models.tracking import code_version
 
     return code_version(ROOT)

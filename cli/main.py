@@ -15,7 +15,22 @@ import typer
 from cli.errors import one_line_errors
 from cli.options import DEFAULT_SEED, Config, Day, Json, Keys, Realtime, Record, Seed, Tape, Write, named_path
 from cli.pools import app as pools_app
+from cli.score_options import (
+    DEFAULT_GAP,
+    BeforeGas,
+    Chain,
+    Device,
+    Format,
+    Hops,
+    Hubs,
+    MaxGap,
+    Pools,
+    ScoreOptions,
+    Top,
+)
 from cli.screen import waiting
+from core.config_loader import ROOT
+from core.kernel_cache import cache_home, use_kernel_cache
 from core.logs import set_up_logs
 from serving.environment import quiet_libraries
 
@@ -133,6 +148,42 @@ def chains(
         show_chains(name, as_json=as_json)
 
 
+@app.command(epilog="Example: omniarb score --pools market.json.zst --top 5 --json")
+def score(
+    pools: Pools,
+    top: Top = 10,
+    hops: Hops = 4,
+    hub: Hubs = None,
+    max_gap: MaxGap = DEFAULT_GAP,
+    before_gas: BeforeGas = False,
+    device: Device = "",
+    file_format: Format = "",
+    chain: Chain = "ethereum",
+    as_json: Json = False,
+) -> None:
+    """Find the best cycles in a snapshot file, exactly, and say what the filters took out.
+
+    A file with several markets gives each of them. Nothing is asked of a node.
+    """
+    options = ScoreOptions(
+        pools, file_format, chain, top, hops, tuple(hub or ()), max_gap, before_gas, device, as_json
+    )
+    with one_line_errors():
+        with waiting("loading compiled code", quiet=as_json):
+            from cli.score import score_file
+        score_file(options)
+
+
+@app.command(epilog="Example: omniarb doctor --json | jq .healthy")
+def doctor(as_json: Json = False) -> None:
+    """Show what this machine has and which device scores, and why; exit code 1 when something is missing."""
+    from cli.doctor import examine
+
+    with one_line_errors():
+        if not examine(as_json=as_json):
+            raise typer.Exit(1)
+
+
 @app.command(epilog="Example: omniarb bench loop --json")
 def bench(
     name: Annotated[str, typer.Argument(help="A benchmark's name, or all.")],
@@ -154,6 +205,7 @@ def main() -> None:
     """Run the command line."""
     # Ray and MLflow read their environment when they are imported, which no command does before this
     quiet_libraries(os.environ)
+    use_kernel_cache(os.environ, ROOT, cache_home(os.environ))
     set_up_logs("warning", form="console" if sys.stderr.isatty() else "json")
     app()
 

@@ -13,7 +13,7 @@ next integer changes by. The best is then computed exactly, so floats choose and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +42,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PairTrade:
+class PairTrade(NamedTuple):
     """A trade around a cycle of pairs.
 
     Parameters
@@ -96,7 +95,9 @@ def best_pair_trade(pairs: PairRows, hops: NDArray[np.int64]) -> PairTrade | Rea
     """
     amounts: NDArray[np.uint64] = np.empty((len(hops) + 1, 2), np.uint64)
     outcome, upper_bound = _trade(pairs, hops, amounts)
-    return _result(outcome, amounts.tolist(), upper_bound)
+    if outcome != _TRADED:
+        return _refusal(outcome)
+    return PairTrade(tuple([low | high << 64 for low, high in amounts.tolist()]), upper_bound)
 
 
 def best_pair_trades(pairs: PairRows, cycles: NDArray[np.int64]) -> list[PairTrade | Reason]:
@@ -111,20 +112,19 @@ def best_pair_trades(pairs: PairRows, cycles: NDArray[np.int64]) -> list[PairTra
     """
     count, width = cycles.shape
     amounts: NDArray[np.uint64] = np.empty((count, width + 1, 2), np.uint64)
-    outcomes, lengths = np.empty(count, np.int64), np.empty(count, np.int64)
-    bounds = np.empty(count)
-    _trades(pairs, cycles, amounts, outcomes, lengths, bounds)
-    found: list[PairTrade | Reason] = []
-    for outcome, length, bound, row in zip(
-        outcomes.tolist(), lengths.tolist(), bounds.tolist(), amounts.tolist(), strict=True
-    ):
-        found.append(_result(outcome, row[: length + 1], bound))
-    return found
+    ends, bounds = np.empty((count, 2), np.int64), np.empty(count)
+    _trades(pairs, cycles, amounts, ends, bounds)
+    # one list for all: a list of its own for every trade would take longer than finding the trade
+    words = iter(amounts.reshape(-1).tolist())
+    flat = tuple([low | high << 64 for low, high in zip(words, words, strict=True)])
+    starts = range(0, len(flat), width + 1)
+    return [
+        PairTrade(flat[start : start + length + 1], bound) if outcome == _TRADED else _refusal(outcome)
+        for start, (outcome, length), bound in zip(starts, ends.tolist(), bounds.tolist(), strict=True)
+    ]
 
 
-def _result(outcome: int, amounts: list[list[int]], upper_bound: float) -> PairTrade | Reason:
-    if outcome == _TRADED:
-        return PairTrade(tuple([low | high << 64 for low, high in amounts]), upper_bound)
+def _refusal(outcome: int) -> Reason:
     if outcome == _NO_ROW:
         raise InputError("a hop is no row of the pairs; make both from the same edges")
     return _REASONS[outcome]
@@ -135,16 +135,16 @@ def _trades(
     pairs: PairRows,
     cycles: NDArray[np.int64],
     amounts: NDArray[np.uint64],
-    outcomes: NDArray[np.int64],
-    lengths: NDArray[np.int64],
+    ends: NDArray[np.int64],
     bounds: NDArray[np.float64],
 ) -> None:
+    """Write the trade of every cycle: amounts, what became of it, its hops, and the bound of its profit."""
     for cycle in range(len(cycles)):
         length = cycles.shape[1]
         while length > 0 and cycles[cycle, length - 1] == len(pairs) - 1:
             length -= 1
-        lengths[cycle] = length
-        outcomes[cycle], bounds[cycle] = _trade(pairs, cycles[cycle, :length], amounts[cycle, : length + 1])
+        ends[cycle, 1] = length
+        ends[cycle, 0], bounds[cycle] = _trade(pairs, cycles[cycle, :length], amounts[cycle, : length + 1])
 
 
 @compiled

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.stage import files, omniarb, plain
 
-COMMANDS = ("run", "replay", "devnet", "record", "config", "chains", "bench")
+COMMANDS = ("run", "replay", "devnet", "record", "config", "chains", "bench", "doctor")
 
 
 def test_help_lists_every_command() -> None:
@@ -52,7 +52,7 @@ def test_a_command_without_arguments_shows_the_help() -> None:
         (("replay", "--tape", ""), "--tape"),
         (("devnet", "--record", ""), "--record"),
         (("devnet", "--keys", " "), "--keys"),
-        (("bench", "loop", "--write", ""), "--write"),
+        (("bench", "doctor", "loop", "--write", ""), "--write"),
     ],
 )
 def test_a_wrong_option_is_named(arguments: tuple[str, ...], named: str) -> None:
