@@ -19,6 +19,7 @@ from market.tokens import Token
 from scoring.devices.choice import Chosen, choose_device
 from scoring.market_ranking import Wish, best_cycles, warm_up
 from scoring.market_scan import Scannable, scannable
+from scoring.together import together
 
 _STEPS = 2
 """Before the markets are scored: filters, and compiling."""
@@ -80,10 +81,14 @@ def _score(
     with screen.step(title) as advance, times.of("cycles"):
         outcome = best_cycles(scanned, costs, snapshot.block_number or 0, wish, device)
         advance(1)
+    worth = {hub: scanned.prices[hub] for hub in scanned.hubs}
+    with times.of("together"):
+        all_together = together(scanned.pools, worth, outcome.ranking.best)
     return Scored(
         snapshot,
         scanned,
         outcome,
+        all_together,
         asked=options.count,
         network=network,
         tokens=_tokens(snapshot, network),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from rich.table import Table
@@ -20,6 +21,7 @@ from scoring.market_ranking import Outcome
 from scoring.market_scan import Scannable
 from scoring.opportunity import Hop
 from scoring.ranking import RankedTrade
+from scoring.together import Together
 
 _SHORT = 10
 _SYMBOL = 12
@@ -34,6 +36,7 @@ class Scored:
     snapshot: MarketSnapshot
     scanned: Scannable
     outcome: Outcome
+    together: Together
     asked: int
     network: Network
     tokens: Mapping[Address, Token]
@@ -95,6 +98,7 @@ def document(scored: Scored) -> dict[str, Any]:
         "seconds": scored.seconds,
         "asked": scored.asked,
         "all_given": ranking.complete,
+        "together": _together(scored),
         "top": [_trade(scored, place, trade) for place, trade in enumerate(ranking.best, 1)],
     }
 
@@ -126,6 +130,26 @@ def _trade(scored: Scored, place: int, trade: RankedTrade) -> dict[str, Any]:
             }
             for hop in found.hops
         ],
+    }
+
+
+def _together(scored: Scored) -> dict[str, Any]:
+    portfolio, prices = scored.together.portfolio, scored.together.prices
+    return {
+        "considered": scored.together.considered,
+        "cycles": [
+            {
+                "cycle_id": trade.cycle_id,
+                "amount_in": str(trade.amount_in),
+                "gross_profit": str(trade.gross_profit),
+            }
+            for trade in portfolio.opportunities
+        ],
+        "net_wei": portfolio.total_net,
+        "upper_bound_wei": portfolio.upper_bound if isfinite(portfolio.upper_bound) else None,
+        "dropped": {each.cycle_id: each.refusal.reason.value for each in portfolio.dropped},
+        "no_arbitrage_residual_wei": prices.residual,
+        "residual_upper_bound_wei": prices.upper_bound,
     }
 
 
@@ -165,7 +189,33 @@ def _look_rows(scored: Scored) -> list[tuple[str, str, str]]:
         for reason, count in sorted(outcome.dead.items())
     ]
     rows.append(("gas", scored.gas, ""))
-    return [*rows, ("time", f"{1000 * scored.seconds:,.1f} ms", "columns, search and integers")]
+    return [
+        *rows,
+        *_together_rows(scored),
+        ("time", f"{1000 * scored.seconds:,.1f} ms", "columns, search and integers"),
+    ]
+
+
+def _together_rows(scored: Scored) -> list[tuple[str, str, str]]:
+    portfolio, native = scored.together.portfolio, scored.network.native_symbol
+    rows = []
+    if scored.together.considered:
+        bound = portfolio.upper_bound
+        most = f"; no set of them nets more than {bound / _WEI:.6f}" if isfinite(bound) else ""
+        text = f"{portfolio.total_net / _WEI:.6f} {native} net"
+        meaning = (
+            f"{len(portfolio.opportunities)} of the best {scored.together.considered}, sized jointly{most}"
+        )
+        rows.append(("in one block", text, meaning))
+    residual = scored.together.prices.residual
+    return [
+        *rows,
+        (
+            "no-arbitrage residual",
+            f"{residual / _WEI:.6f} {native}",
+            "no set of trades earns more before gas",
+        ),
+    ]
 
 
 def _table(scored: Scored) -> Table:

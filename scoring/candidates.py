@@ -1,8 +1,9 @@
 """Loops with upper bounds, highest first, from the two ways to look at all cycles.
 
 *Searching* (:mod:`scoring.search`) solves in floats what its majorants cannot rule out. It orders by profits
-in floats, each with a certified bound just above. What a loop that was not listed can net is therefore taken
-to be the last one's bound and once more the widest distance between profit and bound that was seen.
+in floats, each with a certified bound just above. A loop that is not listed was either ruled out by its
+majorant, which is below the last one's net value, or solved: then its bound is above its profit by at most
+the widest such distance that the search met.
 
 *Listing* every cycle and scoring the list on a device orders by the majorants themselves, which are bounds.
 
@@ -53,7 +54,7 @@ def searched(
         found = search.top(count, pieces)
         above = worth[found.start] * (found.upper_bound - found.profit)
         bounds = found.net + above + spare
-        rest = bounds[-1] + above.max() if len(found) == count else -np.inf
+        rest = found.net[-1] + found.widest + spare if len(found) == count else -np.inf
         loops = [
             _loop(hops[:hop_count], edge_of) for hops, hop_count in zip(found.hops, found.count, strict=True)
         ]

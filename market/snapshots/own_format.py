@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import zstandard
 
+from chain.blocks import Address
 from core.errors import InputError, OmniArbError
 from core.reasons import Reason, Refusal
 from market.pools.snapshot import pool_from_json, pool_to_json
@@ -90,6 +92,7 @@ def _to_json(snapshot: MarketSnapshot) -> dict[str, Any]:
 
 def _from_json(document: dict[str, Any]) -> MarketSnapshot:
     tokens = [Token(str(address), str(symbol), int(places)) for address, symbol, places in document["tokens"]]
+    _check_decimals(tokens)
     gas_price, block_number = document["gas_price"], document["block_number"]
     return MarketSnapshot(
         source=str(document["source"]),
@@ -104,3 +107,11 @@ def _from_json(document: dict[str, Any]) -> MarketSnapshot:
         gas_price=None if gas_price is None else int(gas_price),
         block_number=None if block_number is None else int(block_number),
     )
+
+
+def _check_decimals(tokens: Sequence[Token]) -> None:
+    decimals: dict[Address, int] = {}
+    for token in tokens:
+        if decimals.setdefault(token.address, token.decimals) != token.decimals:
+            told = f"{decimals[token.address]} and {token.decimals}"
+            raise ValueError(f"{token.address} is said to have {told} decimals")

@@ -28,6 +28,8 @@ from scoring.compiled import compiled
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
+Row = tuple[float, float, float, float, float, float, float, float]
+"""Terms of one edge."""
 Local = tuple[float, float, float, float]
 """Output, marginal rate, bend, and how much more input there is until the curve has a kink, at an input."""
 
@@ -101,18 +103,32 @@ def piece_at(starts: Floats, first: int, stop: int, amount: float) -> int:
 
 @compiled
 def smooth(kind: int, terms: Floats, row: int, amount: float) -> Local:
-    """Return output, rate, bend and room of a curve that has neither pieces nor a closed inverse."""
+    """Return output, rate, bend and room of a curve that has neither pieces nor a closed inverse.
+
+    The row is read at once: an array that is still needed in some branches only is counted in and out of
+    each call, by atomic steps that cost more than the curve.
+    """
+    one = (
+        terms[row, 0],
+        terms[row, 1],
+        terms[row, 2],
+        terms[row, 3],
+        terms[row, 4],
+        terms[row, 5],
+        terms[row, 6],
+        terms[row, 7],
+    )
     if kind == WEIGHTED:
-        return _weighted(terms[row], amount)
+        return _weighted(one, amount)
     if kind == SOLIDLY_STABLE:
-        return _solidly(terms[row], amount)
+        return _solidly(one, amount)
     if kind == STABLE:
-        return _stable(terms[row], amount)
-    return _offpeg(terms[row], amount)
+        return _stable(one, amount)
+    return _offpeg(one, amount)
 
 
 @compiled
-def _weighted(terms: Floats, amount: float) -> Local:
+def _weighted(terms: Row, amount: float) -> Local:
     balance_in, balance_out, exponent, keep = terms[0], terms[1], terms[2], terms[3]
     grown = keep * min(amount, terms[4]) / balance_in
     power = -exponent * log1p(grown)
@@ -125,7 +141,7 @@ def _weighted(terms: Floats, amount: float) -> Local:
 
 
 @compiled
-def _solidly(terms: Floats, amount: float) -> Local:
+def _solidly(terms: Row, amount: float) -> Local:
     """Return the trade on ``x**3 y + x y**3``; see :mod:`market.quotes.solidly_stable`."""
     x0, y0, into, out = terms[0], terms[1], terms[2], terms[3]
     given = into * min(amount, terms[4])
@@ -146,7 +162,7 @@ def _solidly(terms: Floats, amount: float) -> Local:
 
 
 @compiled
-def _stable(terms: Floats, amount: float) -> Local:
+def _stable(terms: Row, amount: float) -> Local:
     paid, rate, bend, _ = _stable_trade(terms, min(amount, terms[4]))
     if amount > terms[4]:
         return terms[3] * paid, 0.0, 0.0, inf
@@ -154,7 +170,7 @@ def _stable(terms: Floats, amount: float) -> Local:
 
 
 @compiled
-def _stable_trade(terms: Floats, given: float) -> tuple[float, float, float, float]:
+def _stable_trade(terms: Row, given: float) -> tuple[float, float, float, float]:
     """Return output, rate, bend and balance left, before a fee; see :mod:`market.quotes.stable`."""
     x0, y0, term = terms[0], terms[1], terms[2]
     x, above = x0 + given, term + given - y0
@@ -171,7 +187,7 @@ def _stable_trade(terms: Floats, given: float) -> tuple[float, float, float, flo
 
 
 @compiled
-def _offpeg(terms: Floats, amount: float) -> Local:
+def _offpeg(terms: Row, amount: float) -> Local:
     """Return the concave bound of :class:`scoring.curves.OffpegCurve`."""
     out, flat_from, straight_to = terms[3], terms[4], terms[5]
     if amount >= flat_from:
@@ -187,7 +203,7 @@ def _offpeg(terms: Floats, amount: float) -> Local:
 
 
 @compiled
-def _after_fee(terms: Floats, given: float) -> tuple[float, float, float]:
+def _after_fee(terms: Row, given: float) -> tuple[float, float, float]:
     """Return output, rate and about the bend under a fee that rises as balances move apart."""
     paid, rate, bend, left = _stable_trade(terms, given)
     mean_in, mean_out = terms[0] + 0.5 * given, 0.5 * (terms[1] + left)

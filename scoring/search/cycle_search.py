@@ -36,6 +36,9 @@ class Ranked:
         float64; raw units of the start token. No input earns more than the bound.
     net
         float64; worth of the profit less the hops' costs, in wei of the native token.
+    widest
+        Wei; greatest distance between profit and bound of all loops that were solved, listed or not. One
+        that is not listed nets at most the last one's ``net`` and that much.
     """
 
     hops: NDArray[np.int32]
@@ -45,6 +48,7 @@ class Ranked:
     profit: NDArray[np.float64]
     upper_bound: NDArray[np.float64]
     net: NDArray[np.float64]
+    widest: float
 
     def __len__(self) -> int:
         return len(self.net)
@@ -238,4 +242,5 @@ def _ranked(keeper: Keeper) -> Ranked:
         keeper.profit[order],
         keeper.upper_bound[order],
         keeper.net[order],
+        float(keeper.widest[0]),
     )

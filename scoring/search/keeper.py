@@ -34,6 +34,8 @@ class Keeper(NamedTuple):
         The hops turned so that the least row comes first, which tells loops apart.
     state
         int64: how many rows are taken, and once all are, the row of the worst.
+    widest
+        float64 of length 1; greatest distance, wei, between the profit of any loop met and its bound.
     """
 
     hops: NDArray[np.int32]
@@ -45,6 +47,7 @@ class Keeper(NamedTuple):
     net: NDArray[np.float64]
     loop: NDArray[np.int32]
     state: NDArray[np.int64]
+    widest: NDArray[np.float64]
 
 
 def empty_keeper(rows: int) -> Keeper:
@@ -59,6 +62,7 @@ def empty_keeper(rows: int) -> Keeper:
         np.zeros(rows),
         np.zeros((rows, WIDTH), np.int32),
         np.zeros(2, np.int64),
+        np.zeros(1),
     )
 
 

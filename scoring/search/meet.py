@@ -275,4 +275,5 @@ def _solve_and_keep(
 ) -> None:
     start = edges.token_in[hops[0]]
     size = solve(edges, pieces, hops, length)
+    keeper.widest[0] = max(keeper.widest[0], worth[start] * (size[2] - size[1]))
     keep(keeper, hops, length, start, size, worth[start] * size[1] - _cost(edges.cost, hops))

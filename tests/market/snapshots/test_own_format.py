@@ -78,3 +78,14 @@ def test_a_place_that_cannot_be_written_is_named_and_left_as_it_was(
     with pytest.raises(InputError, match="cannot be written"):
         write_snapshot(small, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["auction.json"]
+
+
+def test_a_token_with_two_numbers_of_decimals_is_refused(tmp_path: Path, small: MarketSnapshot) -> None:
+    file = tmp_path / "market.json"
+    write_snapshot(small, file)
+    document = json.loads(file.read_text())
+    address, symbol, places = document["tokens"][0]
+    document["tokens"].append([address, symbol, places + 1])
+    file.write_text(json.dumps(document))
+    with pytest.raises(TapeError, match=f"{address} is said to have {places} and {places + 1} decimals"):
+        read_snapshot(file)
