@@ -79,6 +79,7 @@ class Reason(StrEnum):
     SKILL_NOT_POSITIVE = "skill_not_positive"
     NO_CHAMPION = "no_champion"
     MODEL_UNUSABLE = "model_unusable"
+    ERROR_DRIFT = "error_drift"
     REGISTRY_UNREACHABLE = "registry_unreachable"
     # risk
     PROFIT_BELOW_COST = "profit_below_cost"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
 from dataclasses import dataclass
 
@@ -16,9 +17,17 @@ class Feature:
     name, unit, doc
         Name in snake case, unit (gwei, ppm, seconds, blocks, ratio …), one sentence.
     window
-        Blocks of history it looks at; 0 for the current block alone.
+        Blocks of history it looks at, or the half-life of a mean; 0 for the current block alone.
     null
         Value when inputs are missing; rows say so in ``missing``.
+    inputs
+        What of a block it is made of, in the words of :class:`features.facts.FactColumns`.
+    absent
+        When it is unknown; empty if it always is known.
+    low, high
+        Every value lies between them, the ends included.
+    dtype
+        NumPy name of the column's type.
     """
 
     name: str
@@ -26,6 +35,11 @@ class Feature:
     doc: str
     window: int = 0
     null: float = 0.0
+    inputs: tuple[str, ...] = ()
+    absent: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    dtype: str = "float64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,8 @@ class FeatureRow:
         Same length; float64 values.
     missing
         Names that hold their null value because an input was missing.
+    subject
+        What the row is about; empty for the block as a whole.
     """
 
     block_number: int
@@ -52,12 +68,13 @@ class FeatureRow:
     names: tuple[str, ...]
     values: tuple[float, ...]
     missing: tuple[str, ...] = ()
+    subject: str = ""
 
     def __getitem__(self, name: str) -> float:
         return self.values[self.names.index(name)]
 
     @property
     def digest(self) -> str:
-        """Return the row's content hash: equal iff block, names and bits of values are equal."""
-        head = f"{self.block_number}|{','.join(self.names)}|".encode()
+        """Return the row's content hash: equal iff block, subject, names and bits of values are equal."""
+        head = f"{self.block_number}|{self.subject and self.subject + '|'}{','.join(self.names)}|".encode()
         return hashlib.sha256(head + struct.pack(f"<{len(self.values)}d", *self.values)).hexdigest()

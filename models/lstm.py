@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,13 @@ from core.seams import Randomness
 from features.schema import FeatureSchema
 from models import residual
 from models.forecaster import Window
+from models.lstm_network import (
+    LstmNetwork,
+    make_optimiser,
+    network_state,
+    restore_network,
+    torch_threads,
+)
 from models.scaling import OnlineScaler
 
 BATCH = 128
@@ -31,46 +37,6 @@ RATE_STEPS = 100.0
 REPLAYED = 8
 REMEMBERED = 512
 CLIP_NORM = 1.0
-WEIGHT_DECAY = 1e-3
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use ``count`` threads meanwhile.
-
-    Sums of so few numbers are slower on two threads than on one, and their order would depend
-    on the machine.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-class _Network(torch.nn.Module):
-    """LSTM over the window, then one linear head on its last state and the last row."""
-
-    def __init__(self, features: int, hidden: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.lstm = torch.nn.LSTM(features, hidden, batch_first=True)
-        self.head = torch.nn.Linear(hidden + features, 1)
-        bound = hidden**-0.5
-        with torch.no_grad():
-            for name, parameter in self.named_parameters():
-                # zero head: starts as the exact formula; zero input weights: a feature that
-                # appears late starts without influence and earns it
-                if name.startswith("head") or name.endswith("weight_ih_l0"):
-                    parameter.zero_()
-                else:
-                    parameter.uniform_(-bound, bound, generator=generator)
-
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Map ``float32[batch, window, feature]`` to ``float32[batch]``."""
-        states, _ = self.lstm(rows)
-        output: torch.Tensor = self.head(torch.cat((states[:, -1], rows[:, -1]), dim=1))
-        return output[:, 0]
 
 
 class ResidualLSTM:
@@ -102,8 +68,8 @@ class ResidualLSTM:
         self.hidden = hidden
         width = len(schema.names)
         generator = torch.Generator().manual_seed(randomness.derive("lstm.weights") >> 1)
-        self._network = _Network(width, hidden, generator)
-        self._optimiser = _optimiser(self._network, FIRST_RATE)
+        self._network = LstmNetwork(width, hidden, 1, generator)
+        self._optimiser = make_optimiser(self._network, FIRST_RATE)
         self._scaler = OnlineScaler(width)
         self._random = randomness.stream("lstm.replay")
         self._memory = np.zeros((REMEMBERED, window, width), dtype=np.float32)
@@ -121,7 +87,7 @@ class ResidualLSTM:
         """
         rows = torch.from_numpy(self._scaler.transform(self._rows(window)).astype(np.float32))
         with torch_threads(1), torch.no_grad():
-            output = float(self._network(rows[None])[0])
+            output = float(self._network(rows[None])[0, 0])
         return residual.forecast(window, output, self._limit)
 
     def learn_one(self, window: Window, label: float) -> None:
@@ -157,7 +123,7 @@ class ResidualLSTM:
             self._remember(rows, target)
         stacked = np.stack([rows for rows, _ in known]).astype(np.float32)
         targets = np.array([target for _, target in known], dtype=np.float32)
-        self._optimiser = _optimiser(self._network, FIT_RATE)
+        self._optimiser = make_optimiser(self._network, FIT_RATE)
         for _ in range(EPOCHS):
             order = self._random.permutation(len(known))
             for start in range(0, len(known), BATCH):
@@ -165,7 +131,7 @@ class ResidualLSTM:
                 self._descend(stacked[chosen], targets[chosen])
             for group in self._optimiser.param_groups:
                 group["lr"] *= FIT_DECAY
-        self._optimiser = _optimiser(self._network, LAST_RATE)
+        self._optimiser = make_optimiser(self._network, LAST_RATE)
 
     def _rows(self, window: Window) -> NDArray[np.float64]:
         if len(window) < self.window:
@@ -184,24 +150,18 @@ class ResidualLSTM:
         scaled = torch.from_numpy(self._scaler.transform(rows.astype(np.float64)).astype(np.float32))
         self._optimiser.zero_grad()
         with torch_threads(1):
-            loss = (self._network(scaled) - torch.from_numpy(targets)).abs().mean()
+            loss = (self._network(scaled)[:, 0] - torch.from_numpy(targets)).abs().mean()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self._network.parameters(), CLIP_NORM)
             self._optimiser.step()
 
     def state(self) -> dict[str, Any]:
         """Return weights, optimiser, scaler, memory and random state as plain values and arrays."""
-        slots = self._optimiser.state
         return {
             "names": list(self.schema.names),
             "window": self.window,
             "hidden": self.hidden,
-            "weights": {name: value.numpy().copy() for name, value in self._network.state_dict().items()},
-            "optimiser": [
-                {key: value.numpy().copy() for key, value in slots[parameter].items()}
-                for parameter in self._network.parameters()
-                if parameter in slots
-            ],
+            **network_state(self._network, self._optimiser),
             "scaler": self._scaler.state(),
             "memory": self._memory[: self._steps].copy(),
             "targets": self._targets[: self._steps].copy(),
@@ -220,14 +180,8 @@ class ResidualLSTM:
         """
         try:
             self._check_shape(state)
-            weights = {name: torch.from_numpy(np.array(value)) for name, value in state["weights"].items()}
-            self._network.load_state_dict(weights)
-            self._optimiser = _optimiser(self._network, LAST_RATE)
-            slots = zip(self._network.parameters(), state["optimiser"], strict=bool(state["optimiser"]))
-            for parameter, slot in slots:
-                self._optimiser.state[parameter] = {
-                    key: torch.from_numpy(np.array(value)) for key, value in slot.items()
-                }
+            self._optimiser = make_optimiser(self._network, LAST_RATE)
+            restore_network(self._network, self._optimiser, state)
             self._scaler.restore(state["scaler"])
             self._memory[: len(state["memory"])] = state["memory"]
             self._targets[: len(state["targets"])] = state["targets"]
@@ -244,7 +198,3 @@ class ResidualLSTM:
                 f"the saved model reads {theirs[1]} rows of {len(theirs[0])} features and {theirs[2]} units, "
                 f"this one {ours[1]} of {len(ours[0])} and {ours[2]} units; build it alike"
             )
-
-
-def _optimiser(network: _Network, rate: float) -> torch.optim.AdamW:
-    return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)

@@ -51,10 +51,14 @@ class OnlineScaler:
 
     def transform(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return standardised ``float64[..., width]`` within ±4; changes nothing."""
+        mean, scale = self.parameters()
+        return np.clip((rows - mean) * scale, -CLIP, CLIP)
+
+    def parameters(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return mean and scale, ``float64[width]`` each: results are ``(row - mean) * scale``, clipped."""
         # a variance within rounding of zero belongs to a column that never moved
         moved = self._variance > 1e-18 * (1 + self._mean * self._mean)
-        scale = np.where(moved, 1 / np.sqrt(np.where(moved, self._variance, 1.0)), 0.0)
-        return np.clip((rows - self._mean) * scale, -CLIP, CLIP)
+        return self._mean, np.where(moved, 1 / np.sqrt(np.where(moved, self._variance, 1.0)), 0.0)
 
     def state(self) -> dict[str, Any]:
         """Return count, means and variances."""

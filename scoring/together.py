@@ -56,4 +56,6 @@ def together(
         worth=worth,
         costs={trade.opportunity.cycle_id: trade.cost for trade in considered},
     )
-    return Together(len(considered), portfolio, dual_prices(pools, worth))
+    # where no trade may start none can be made
+    prices = dual_prices(pools, worth) if worth else DualPrices({}, 0.0, 0.0, 0)
+    return Together(len(considered), portfolio, prices)

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from chain.blocks import Block
+from features.groups.gap import Gaps
 from features.groups.prices import PriceBook
+from features.groups.trades import Trades
 from market.context import BlockContext
-from market.state import Applied, MarketState
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What the mempool held for the followed pools when the block was complete.
+
+    Parameters
+    ----------
+    swaps
+        Pending transactions that would swap in a followed pool.
+    weth_in, weth_out
+        Raw WETH they would pay into pools and take out.
+    """
+
+    swaps: int
+    weth_in: int
+    weth_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +38,33 @@ class Observed:
     ----------
     block, context
         The block and what is known beside it.
-    state, applied
-        The market after the block, and what the block did to it.
-    book
-        Prices after the block.
+    pending
+        The mempool; ``None`` where nobody listens to one.
+    touched
+        Ids of pools that the block changed.
+    trades
+        What the block's swaps come to.
+    book, gaps
+        Prices after the block, and how far they stand apart.
+    depths
+        Raw WETH around each pool's price, by pool id in order.
+    reference
+        Log prices of the pools of the reference pair (WETH/USDC), by pool id.
+    move
+        How far the log price of the deepest of them moved in this block; ``None`` if none had a price
+        before and after.
     """
 
     block: Block
     context: BlockContext
-    state: MarketState
-    applied: Applied
+    pending: Pending | None
+    touched: tuple[str, ...]
+    trades: Trades
     book: PriceBook
+    gaps: Gaps
+    depths: Mapping[str, float]
+    reference: Mapping[str, float]
+    move: float | None
 
 
 class Group(Protocol):
