@@ -6,7 +6,6 @@ sees: they begin before the upload and end with the best cycles in NumPy arrays.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -17,7 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Progress, Result, Row, at_least, at_most, commit, machine, median, timed
+from benchmarks.harness import (
+    Progress,
+    Result,
+    Row,
+    at_least,
+    at_most,
+    commit,
+    machine,
+    median,
+    timed,
+    write_result,
+)
 from benchmarks.scoring_market import BenchMarket, make_market, moved
 from benchmarks.scoring_parameters import REFERENCE
 from core.errors import OmniArbError
@@ -189,8 +199,7 @@ def main() -> int:
         return 1
     now = datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
     result = Result("gpu", _commit(), f"{name}; {machine()}", now, tuple(measured))
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+    write_result(result, RESULT)
     for row in result.rows:
         verdict = {True: "yes", False: "NO", None: ""}[row.ok]
         print(f"{row.what:<60} {row.value:>12,.4g} {row.unit:<6} {row.reach:<8} {verdict:<4} {row.baseline}")

@@ -6,6 +6,7 @@ taken against a baseline that is named in the row and measured in the same proce
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import statistics
@@ -118,6 +119,38 @@ class Result:
         return {**asdict(self), "rows": [asdict(row) for row in self.rows], "ok": self.ok}
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A benchmark that runs in an environment or on a machine of its own.
+
+    Parameters
+    ----------
+    name, command
+        What measures it.
+    result
+        What it measured last; ``None`` if it never ran.
+    """
+
+    name: str
+    command: str
+    result: Result | None
+
+
+def read_result(file: Path) -> Result | None:
+    """Return a result that was written as JSON, ``None`` if there is no such file."""
+    if not file.exists():
+        return None
+    document = json.loads(file.read_text())
+    rows = tuple(Row(**row) for row in document["rows"])
+    return Result(document["name"], document["commit"], document["machine"], document["measured_at"], rows)
+
+
+def write_result(result: Result, file: Path) -> None:
+    """Write a result as JSON."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+
+
 def measure(name: str, rows: Callable[[Progress], list[Row]], progress: Progress) -> Result:
     """Run one benchmark."""
     measured = rows(progress)
@@ -125,26 +158,44 @@ def measure(name: str, rows: Callable[[Progress], list[Row]], progress: Progress
     return Result(name, commit(), machine(), now, tuple(measured))
 
 
-def markdown(results: Sequence[Result]) -> str:
-    """Return the performance page: one table per benchmark."""
+def markdown(results: Sequence[Result], elsewhere: Sequence[Elsewhere] = ()) -> str:
+    """Return the performance page: one table per benchmark, with the command that measures it.
+
+    Parameters
+    ----------
+    results
+        Measured by ``omniarb bench``.
+    elsewhere
+        Benchmarks that have a command of their own, with what they measured last.
+    """
     lines = [
         "# Performance",
         "",
-        "Measured by `make figures`; every row can be repeated with `omniarb bench NAME`. Absolute times",
+        "Measured by `make figures`; every table names the command that repeats it. Absolute times",
         "belong to the machine named; ratios travel. A row with nothing under *reach* is reported only.",
     ]
     for result in results:
-        lines += [
-            "",
-            f"## {result.name}",
-            "",
-            f"{result.machine}; commit {result.commit}; {result.measured_at}.",
-            "",
-        ]
-        lines += ["| what | value | unit | reach | ok | against |", "|---|---:|---|---|---|---|"]
-        for row in result.rows:
-            verdict = {True: "yes", False: "**no**", None: ""}[row.ok]
-            lines.append(
-                f"| {row.what} | {row.value:,.4g} | {row.unit} | {row.reach} | {verdict} | {row.baseline} |"
-            )
+        lines += _section(result.name, f"omniarb bench {result.name}", result)
+    for other in elsewhere:
+        lines += _section(other.name, other.command, other.result)
     return "\n".join(lines) + "\n"
+
+
+def _section(name: str, command: str, result: Result | None) -> list[str]:
+    if result is None:
+        return ["", f"## {name}", "", f"Not measured yet; `{command}` measures it."]
+    lines = [
+        "",
+        f"## {name}",
+        "",
+        f"`{command}`: {result.machine}; commit {result.commit}; {result.measured_at}.",
+        "",
+        "| what | value | unit | reach | ok | against |",
+        "|---|---:|---|---|---|---|",
+    ]
+    for row in result.rows:
+        verdict = {True: "yes", False: "**no**", None: ""}[row.ok]
+        lines.append(
+            f"| {row.what} | {row.value:,.4g} | {row.unit} | {row.reach} | {verdict} | {row.baseline} |"
+        )
+    return lines

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.harness import Result, markdown, measure
-from benchmarks.registry import BENCHMARKS
+from benchmarks.registry import BENCHMARKS, measured_elsewhere
 from cli.output import print_json
 from core.errors import InputError
 
@@ -40,7 +40,7 @@ def run_bench(name: str, *, as_json: bool, write: Path | None) -> bool:
         documents = [result.to_dict() for result in results]
         print_json(documents if name == "all" else documents[0])
     if write is not None:
-        write.write_text(markdown(results))
+        write.write_text(markdown(results, measured_elsewhere()))
     return all(result.ok for result in results)
 
 

@@ -1,7 +1,7 @@
 """Our scorer beside degenbot on the same cycles: how fast, and who earns more.
 
 The peer has an environment of its own, in which both run; here the figures become rows.
-``python -m benchmarks.peers.rows --write FILE`` also writes them as JSON.
+They are kept as JSON for the page of figures.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.harness import Progress, Result, Row, at_least, at_most, measure
+from benchmarks.harness import Progress, Result, Row, at_least, at_most, measure, write_result
 from core.config_loader import ROOT
 from core.errors import OmniArbError
 
 PAIR_REACH, TICK_REACH = 100.0, 1000.0
 LOWER_REACH, SHORT_REACH = 1e-8, 1e-4
+
+RESULT = ROOT / "benchmarks" / "results" / "peers.json"
 
 _ENVIRONMENT = ROOT / "build" / "peers"
 _LIMIT_SECONDS = 600
@@ -138,7 +140,7 @@ def _print(result: Result) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run the comparison, print it, and write it where asked; 1 if a row falls short."""
     parser = argparse.ArgumentParser(description="Compare with peers on the same cycles.")
-    parser.add_argument("--write", type=Path, help="file for the rows, JSON")
+    parser.add_argument("--write", type=Path, default=RESULT, help="file for the rows, JSON")
     chosen = parser.parse_args(arguments)
     try:
         result = measure("peers", rows, lambda message: print(message, file=sys.stderr))
@@ -146,8 +148,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"peers: {error}", file=sys.stderr)
         return 1
     _print(result)
-    if chosen.write:
-        chosen.write.write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+    write_result(result, chosen.write)
     return 0 if result.ok else 1
 
 
