@@ -104,7 +104,7 @@ def _stable_row(terms: StableTerms) -> EdgeTerms:
     balances = terms.balance_in / into, terms.balance_out / into, terms.product_term / into
     out = UPWARD * terms.out * into
     if isinstance(curve, OffpegCurve):
-        ends = curve._flat_from / into, curve._straight_to / into
+        ends = curve.flat_from / into, curve.straight_to / into
         return EdgeTerms(OFFPEG, (*balances, out, *ends, terms.fee, terms.multiplier), terms.excess)
     if curve is not None:  # the fee may fall as balances move: the lowest, everywhere
         out *= 1.0 - terms.fee + FEE_STEP

@@ -74,15 +74,15 @@ class OffpegCurve:
         Scaled inputs between which the curve is what the contract pays.
     """
 
-    __slots__ = ("_end", "_flat_from", "_lowest", "_price", "_straight_to", "_terms", "excess")
+    __slots__ = ("_end", "_lowest", "_price", "_terms", "excess", "flat_from", "straight_to")
 
     def __init__(
         self, terms: StableTerms, lowest: StableCurve, *, straight_to: float, flat_from: float
     ) -> None:
         self._terms = replace(terms, out=UPWARD * terms.out)
         self._lowest = lowest
-        self._straight_to = straight_to
-        self._flat_from = flat_from
+        self.straight_to = straight_to
+        self.flat_from = flat_from
         at_start = after_fee(terms, straight_to)
         self._price = at_start[0] / straight_to if straight_to else at_start[1]
         self._end = after_fee(terms, flat_from)[0]
@@ -92,9 +92,9 @@ class OffpegCurve:
         """Return output and marginal rate at an input; flat beyond the largest output."""
         terms = self._terms
         given = terms.into * amount_in
-        if given >= self._flat_from:
+        if given >= self.flat_from:
             return terms.out * self._end, 0.0
-        if given <= self._straight_to:
+        if given <= self.straight_to:
             return terms.out * self._price * given, terms.out * terms.into * self._price
         paid, rate = after_fee(terms, given)
         return terms.out * paid, terms.out * terms.into * rate
@@ -106,23 +106,23 @@ class OffpegCurve:
         lead upward and never too far.
         """
         paid = amount_out / self._terms.out
-        if paid <= self._price * self._straight_to:
+        if paid <= self._price * self.straight_to:
             return paid / self._price / self._terms.into
         if paid > self._end:
             return inf
-        given = max(self._lowest.inverse(amount_out) * self._terms.into, self._straight_to)
+        given = max(self._lowest.inverse(amount_out) * self._terms.into, self.straight_to)
         for _ in range(_STEPS):
             found, rate = after_fee(self._terms, given)
             if found >= paid or rate <= 0.0:
                 break
-            given = min(given + (paid - found) / rate, self._flat_from)
+            given = min(given + (paid - found) / rate, self.flat_from)
         return given / self._terms.into
 
     def tangent_map(self) -> tuple[float, float]:
         """Return the map with the same rate at zero, and the same curvature unless the curve is straight."""
         terms = self._terms
         _, bend = self._lowest.tangent_map()
-        if not self._straight_to:
+        if not self.straight_to:
             _, rate, _ = trade(0.0, terms.balance_in, terms.balance_out, terms.product_term)
             at_zero = terms.balance_in, terms.balance_out
             rises = float(offpeg_slopes(*at_zero, rate, terms.fee, terms.multiplier))

@@ -68,8 +68,8 @@ def evaluate(edges: EdgeColumns, pieces: PieceColumns, row: int, amount: float) 
 @compiled
 def moebius(a: float, c: float, amount: float) -> Local:
     """Return output, rate, bend and room of ``a x / (1 + c x)``."""
-    bent = 1.0 + c * amount
-    return a * amount / bent, a / (bent * bent), c / bent, inf
+    share = 1.0 / (1.0 + c * amount)
+    return a * amount * share, a * share * share, c * share, inf
 
 
 @compiled

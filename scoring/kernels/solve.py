@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from scoring.columns import MOEBIUS, SEGMENTED, EdgeColumns, PieceColumns
 from scoring.compiled import compiled
-from scoring.kernels.bracket import CLEARLY_FALLING, Found, bracket, narrowed, result
+from scoring.kernels.bracket import CLEARLY_FALLING, GAP_RELATIVE, GAP_UNITS, Found, bracket, narrowed, result
 from scoring.kernels.curves import Floats, Places, moebius, on_piece, piece_at, smooth
 from scoring.kernels.walk import walk
 
@@ -30,7 +30,8 @@ Solution = tuple[float, float, float]
 """Input, profit and upper bound of any profit, in raw units of the start token."""
 
 _MARGIN = 2.0**-40
-_MAX_STEPS = 200
+_MAX_STEPS, _MAX_LOOKS = 200, 8
+_NOTHING = 0.0, 0.0, 0.0, 0.0
 
 
 @compiled
@@ -60,13 +61,16 @@ def solve(edges: EdgeColumns, pieces: PieceColumns, hops: Hops, count: int) -> S
         return 0.0, 0.0, 0.0
     if composed[3] == MOEBIUS:
         return _closed_form(composed)
+    guess, is_best, found = _majorants_best(composed), False, _NOTHING
     if composed[3] == SEGMENTED:
-        found = _on_pieces(
-            hops, count, composed, kind, rates, bends, first, stop, a, c, start_in, start_out, width_in
+        before, after, row = _around_pieces(hops, count, kind, rates, bends)
+        guess = walk(before, after, first[row], stop[row], a, c, start_in, start_out, width_in)
+        found, is_best = _on_pieces(
+            hops, count, guess, kind, rates, bends, first, stop, a, c, start_in, start_out, width_in
         )
-    else:
+    if not is_best:
         found = _on_curves(
-            hops, count, composed, kind, terms, first, stop, a, c, start_in, start_out, width_in
+            hops, count, composed, guess, kind, terms, first, stop, a, c, start_in, start_out, width_in
         )
     return _bounded(found, composed[2])
 
@@ -102,18 +106,33 @@ def solve_many(
             here[count] = hops[cycle, count]
             count += 1
         composed = _composed(here, count, rates, bends, excess, kind)
-        solution = 0.0, 0.0, 0.0
+        solution, found = (0.0, 0.0, 0.0), _NOTHING
         if composed[0] > 1.0 and composed[3] == MOEBIUS:
             solution = _closed_form(composed)
-        elif composed[0] > 1.0 and composed[3] == SEGMENTED:
-            found = _on_pieces(
-                here, count, composed, kind, rates, bends, first, stop, a, c, start_in, start_out, width_in
-            )
-            solution = _bounded(found, composed[2])
         elif composed[0] > 1.0:
-            found = _on_curves(
-                here, count, composed, kind, terms, first, stop, a, c, start_in, start_out, width_in
-            )
+            guess, is_best = _majorants_best(composed), False
+            if composed[3] == SEGMENTED:
+                before, after, row = _around_pieces(here, count, kind, rates, bends)
+                guess = walk(before, after, first[row], stop[row], a, c, start_in, start_out, width_in)
+                found, is_best = _on_pieces(
+                    here, count, guess, kind, rates, bends, first, stop, a, c, start_in, start_out, width_in
+                )
+            if not is_best:
+                found = _on_curves(
+                    here,
+                    count,
+                    composed,
+                    guess,
+                    kind,
+                    terms,
+                    first,
+                    stop,
+                    a,
+                    c,
+                    start_in,
+                    start_out,
+                    width_in,
+                )
             solution = _bounded(found, composed[2])
         amounts_in[cycle], profits[cycle], upper_bounds[cycle] = solution
 
@@ -150,6 +169,11 @@ def _bounded(found: Found, excess: float) -> Solution:
 
 
 @compiled
+def _majorants_best(composed: Composed) -> float:
+    return (sqrt(composed[0]) - 1.0) / composed[1]
+
+
+@compiled
 def _most(composed: Composed) -> float:
     """Return an input beyond which nothing earns."""
     return (composed[0] * (1.0 + _MARGIN) - 1.0) / composed[1]
@@ -159,7 +183,7 @@ def _most(composed: Composed) -> float:
 def _on_pieces(
     hops: Hops,
     count: int,
-    composed: Composed,
+    guess: float,
     kind: Kinds,
     rates: Floats,
     bends: Floats,
@@ -170,13 +194,16 @@ def _on_pieces(
     start_in: Floats,
     start_out: Floats,
     width_in: Floats,
-) -> Found:
-    """Return the size of a cycle of constant product and pieces; parameters are as of :func:`solve`."""
-    before, after, chosen = _around_pieces(hops, count, kind, rates, bends)
-    guess = walk(before, after, first[chosen], stop[chosen], a, c, start_in, start_out, width_in)
-    now, steps = bracket(composed[0], guess, _most(composed)), 0
-    while steps < _MAX_STEPS:
-        amount, rate, bend, reach = now.at, 1.0, 0.0, inf
+) -> tuple[Found, bool]:
+    """Return the size of a cycle of constant product and pieces, and whether it is one.
+
+    Parameters are as of :func:`solve`, with where to begin. Newton's steps end on the pieces of the best
+    input, or the size is none: a kink is there.
+    """
+    at, last_step, looks = guess, inf, _MAX_LOOKS
+    paid, slope, top, is_best = 0.0, 0.0, 0.0, False
+    while looks > 0:
+        amount, rate, bend, reach = at, 1.0, 0.0, inf
         for place in range(count):
             row, given = hops[place], 0.0
             if kind[row] == MOEBIUS:
@@ -187,9 +214,16 @@ def _on_pieces(
                 found = on_piece(a[piece], c[piece], inside, width_in[piece], is_last)
             reach = _reach(reach, found[3], rate, bend)
             amount, bend, rate = given + found[0], bend + found[2] * rate, rate * found[1]
-        now = narrowed(now, amount, rate, bend, reach, _falling(now.at, rate, bend, reach))
-        steps = _MAX_STEPS if now.is_done else steps + 1
-    return result(now)
+        paid, slope = amount, rate - 1.0
+        top = _falling(at, rate, bend, reach)
+        is_best = abs(slope) * top <= max(GAP_UNITS, GAP_RELATIVE * at)
+        looks = 0 if is_best else looks - 1
+        if looks > 0:
+            step = (sqrt(rate) - 1.0) / bend
+            # a step that does not shrink is one to and fro over a kink
+            looks = looks if abs(step) <= 0.5 * last_step and at + step > 0.0 else 0
+            at, last_step = at + step, abs(step)
+    return (at, paid - at, paid - at + abs(slope) * top, top), is_best
 
 
 @compiled
@@ -221,9 +255,7 @@ def _reach(reach: float, room: float, rate: float, bend: float) -> float:
 
 @compiled
 def _falling(at: float, rate: float, bend: float, reach: float) -> float:
-    """Return an input from ``at`` on at which a curve of pieces falls clearly; infinity if none is near."""
-    if rate - 1.0 < CLEARLY_FALLING:
-        return at
+    """Return an input beyond ``at`` where a curve of pieces falls clearly; infinity if none is near."""
     further = min(reach, at)
     bent = 1.0 + bend * further
     return at + further if rate / (bent * bent) - 1.0 < CLEARLY_FALLING else inf
@@ -234,6 +266,7 @@ def _on_curves(
     hops: Hops,
     count: int,
     composed: Composed,
+    guess: float,
     kind: Kinds,
     terms: Floats,
     first: Places,
@@ -244,8 +277,7 @@ def _on_curves(
     start_out: Floats,
     width_in: Floats,
 ) -> Found:
-    """Return the size of a cycle of any curves; parameters are as of :func:`solve`."""
-    guess = (sqrt(composed[0]) - 1.0) / composed[1]
+    """Return the size of a cycle of any curves; parameters are as of :func:`_on_pieces`."""
     now, steps = bracket(composed[0], guess, _most(composed)), 0
     while steps < _MAX_STEPS:
         amount, rate, bend, reach = now.at, 1.0, 0.0, inf
@@ -261,7 +293,6 @@ def _on_curves(
                 found = smooth(kind[row], terms, row, amount)
             reach = _reach(reach, found[3], rate, bend)
             amount, bend, rate = given + found[0], bend + found[2] * rate, rate * found[1]
-        falling = now.at if rate - 1.0 < CLEARLY_FALLING else inf
-        now = narrowed(now, amount, rate, bend, reach, falling)
+        now = narrowed(now, amount, rate, bend, reach)
         steps = _MAX_STEPS if now.is_done else steps + 1
     return result(now)

@@ -6,7 +6,6 @@ import random
 from decimal import Decimal, localcontext
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +24,7 @@ from scoring.sizing import Size, size_cycle
 from tests.random_pools import FAMILIES, TICKED, TOKENS, WETH, random_pool
 
 seeds = st.integers(0, 10**9)
-noises = st.sampled_from([0.002, 0.02, 0.2])
+noises = st.sampled_from([0.002, 0.02, 0.2, 1.0])
 
 
 def market(rng: random.Random, families: list[str], noise: float, count: int = 8):
@@ -50,7 +49,8 @@ def check_against_sizing(pools, table: EdgeTable, cycles) -> int:
             assert profit <= 1.0 + 1e-11 * amount
             continue
         found += 1
-        assert profit == pytest.approx(size.profit, rel=1e-9, abs=1e-12 * size.amount_in + 1.0)
+        assert profit >= size.profit * (1.0 - 1e-9) - 1e-12 * size.amount_in - 1.0
+        assert profit <= size.upper_bound
         assert bound >= size.profit
         # what contracts round the wrong way is carried on at the majorants' rates, a millionth higher each
         assert bound <= size.upper_bound + 4e-6 * excess(table, hops) + 2e-11 * size.amount_in + 2.0
