@@ -110,7 +110,10 @@ async def open_session(
         journal = Journal(engine, clock)
         identity = FlashbotsIdentity(flashbots_key)
         keeper = await _load_market(config, chain, await _first_block(config, relay))
-        walk = BlockWalk(keeper.state, config.specs, config.wrapped_native, config.max_hops, keeper=keeper)
+        # a large market takes a while to get ready; whoever asks for the status is answered meanwhile
+        walk = await asyncio.to_thread(
+            BlockWalk, keeper.state, config.specs, config.wrapped_native, config.max_hops, keeper=keeper
+        )
         feed = await stack.enter_async_context(_feed(config, chain, clock, walk))
         ids = Ids(await asyncio.to_thread(journal.id_counts))
         desk = _desk(config, Wallet(wallet_key))

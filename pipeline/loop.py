@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import structlog
+
 from chain.blocks import Address, Block
 from features.feature import FeatureRow
 from features.stream import FeatureStream
@@ -18,10 +20,13 @@ from market.pools.spec import PoolSpec
 from market.state import Applied, MarketState
 from pipeline.keeper import MarketKeeper
 from pipeline.series import SeriesRecorder
-from scoring.scorer import CpuScorer, ScoreResult
+from scoring.scorer import ScoreResult
+from scoring.scorer_choice import make_scorer
 
 TOLERANCE_WEI = 10**12
 """Polishing of integers stops when less than this, far below any gas cost, can be gained."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class Walked:
 
 class BlockWalk:
     """Walks blocks through the market.
+
+    A large market's kernels are compiled when the walk is made, which may take half a minute.
 
     Parameters
     ----------
@@ -63,9 +70,9 @@ class BlockWalk:
         self._keeper = keeper
         self.series = SeriesRecorder(state, wrapped_native)
         self._features = FeatureStream(state.tokens, specs)
-        self._scorer = CpuScorer(
-            state.pools.values(), (wrapped_native,), max_hops=max_hops, tolerance=TOLERANCE_WEI
-        )
+        chosen = make_scorer(state.pools.values(), wrapped_native, max_hops=max_hops, tolerance=TOLERANCE_WEI)
+        log.info("scorer chosen", scorer=chosen.name, why=chosen.why)
+        self._scorer = chosen.scorer
 
     def advance(self, block: Block) -> Walked:
         """Apply a block and rescore what it touched.

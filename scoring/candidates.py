@@ -3,7 +3,7 @@
 *Searching* (:mod:`scoring.search`) solves in floats what its majorants cannot rule out. It orders by profits
 in floats, each with a certified bound just above. A loop that is not listed was either ruled out by its
 majorant, which is below the last one's net value, or solved: then its bound is above its profit by at most
-the widest such distance that the search met.
+the widest such distance that the search met. The same distance bounds a listed loop from any of its starts.
 
 *Listing* every cycle and scoring the list on a device orders by the majorants themselves, which are bounds.
 
@@ -52,9 +52,9 @@ def searched(
 
     def source(count: int) -> Candidates:
         found = search.top(count, pieces)
-        above = worth[found.start] * (found.upper_bound - found.profit)
-        bounds = found.net + above + spare
-        rest = found.net[-1] + found.widest + spare if len(found) == count else -np.inf
+        # the best start in floats need not be the best in integers, but none is above this
+        bounds = found.net + found.widest + spare
+        rest = bounds[-1] if len(found) == count else -np.inf
         loops = [
             _loop(hops[:hop_count], edge_of) for hops, hop_count in zip(found.hops, found.count, strict=True)
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chain.blocks import Address
 
@@ -68,3 +68,15 @@ class Opportunity:
     certificate: Certificate
     state_block: int
     found_at_ns: int
+
+    def seen_at(self, block: int) -> Opportunity:
+        """Return the opportunity as one of a later state in which its pools did not move.
+
+        Parameters
+        ----------
+        block
+            Height of that state.
+        """
+        if self.state_block == block:
+            return self
+        return replace(self, certificate=replace(self.certificate, state_block=block), state_block=block)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import floor
 from typing import Protocol
 
@@ -131,7 +131,7 @@ class CpuScorer:
             self._score(position, rate, state.pools, block, found_at_ns)
         self._scored.update((pool_id, state.pools[pool_id]) for pool_id in moved)
         opportunities = sorted(
-            (_seen_at(opportunity, block) for opportunity in self._found.values()),
+            (opportunity.seen_at(block) for opportunity in self._found.values()),
             key=lambda opportunity: (-opportunity.gross_profit, opportunity.cycle_id),
         )
         return ScoreResult(tuple(opportunities), Counter(self._refused.values()), len(positions))
@@ -269,14 +269,6 @@ def _why_dead(pool: Pool, edge: Edge) -> Reason:
     except MarketError as error:
         return _reason_of(error)
     return Reason.ZERO_LIQUIDITY
-
-
-def _seen_at(opportunity: Opportunity, block: int) -> Opportunity:
-    """Return an opportunity whose pools did not move since, as one of the present state."""
-    if opportunity.state_block == block:
-        return opportunity
-    certificate = replace(opportunity.certificate, state_block=block)
-    return replace(opportunity, certificate=certificate, state_block=block)
 
 
 class _Gate:

@@ -8,7 +8,7 @@ from typing import Any
 from core.errors import InputError, MarketError
 from core.logs import set_up_logs
 from core.seams import Clock, SystemClock
-from scoring.scorer import CpuScorer
+from scoring.scorer_choice import make_scorer
 from serving.executor import ask_executor
 from serving.market import opportunity_body, state_from
 from serving.schemas import MarketSnapshot, ScoreAnswer
@@ -47,6 +47,8 @@ class ScoringService:
 def score_market(snapshot: MarketSnapshot, clock: Clock) -> ScoreAnswer:
     """Return the opportunities in a market, best first; nothing is kept.
 
+    Of a market with thousands of cycles they are the best only; the first such market waits for the compiler.
+
     Raises
     ------
     InputError
@@ -55,7 +57,7 @@ def score_market(snapshot: MarketSnapshot, clock: Clock) -> ScoreAnswer:
     state = state_from(snapshot)
     if snapshot.start_token not in state.tokens:
         raise InputError(f"start_token {snapshot.start_token} is not among the tokens")
-    scorer = CpuScorer(state.pools.values(), [snapshot.start_token], HOPS_AT_MOST)
+    scorer = make_scorer(state.pools.values(), snapshot.start_token, HOPS_AT_MOST).scorer
     try:
         result = scorer.rescore(state, None, found_at_ns=clock.now_ns())
     except MarketError as error:
