@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 VARIABLE = "NUMBA_CACHE_DIR"
-_ROOMS = ("market", "scoring")
+_ROOMS = ("features", "market", "models", "scoring")
 _KEPT = 4
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "LEDGER",
     "PromotionOutcome",
     "alias_version",
+    "best_model",
     "check_answer",
     "promote",
     "read_ledger",
@@ -90,7 +91,7 @@ def promote(
         If the store cannot be opened.
     """
     winner = choose_winner(study)
-    candidate = winner or _best_model(study)
+    candidate = winner or best_model(study)
     client = store.client()
     register = Registration(client, study, logged, name, example)
     with store.writing():
@@ -116,14 +117,28 @@ def _register(
     register: Registration, winner: str | None, candidate: str, snapshot_of: Callable[[str], Snapshot]
 ) -> str:
     """Register the winner, or the best loser and then the baseline; return the version that serves."""
+    score, baseline = register.study.score(candidate), register.study.best_baseline
+    skill = f"skill {score.skill:+.4f} against {baseline}"
     if winner is not None:
-        return register(winner, snapshot_of(winner), None)
-    register(candidate, snapshot_of(candidate), Reason.SKILL_NOT_POSITIVE)
-    baseline = register.study.best_baseline
-    return register(baseline, snapshot_of(baseline), None, stands_in_for=candidate)
+        return register(winner, snapshot_of(winner), f"promoted: {skill} over {score.count} forecasts")
+    register(
+        candidate,
+        snapshot_of(candidate),
+        f"not promoted: {skill} is not above 0",
+        Reason.SKILL_NOT_POSITIVE,
+    )
+    why = f"promoted: no model beats this baseline; the best, {candidate}, does not"
+    return register(baseline, snapshot_of(baseline), why)
 
 
-def _best_model(study: Study) -> str:
+def best_model(study: Study) -> str:
+    """Return the model with the smallest error, whether it beats the baselines or not.
+
+    Raises
+    ------
+    ModelError
+        If the study holds baselines only.
+    """
     for score in study.scores:
         if not score.baseline:
             return score.name

@@ -59,16 +59,14 @@ class Registration:
     name: str
     example: Window
 
-    def __call__(
-        self, model: str, snapshot: Snapshot, refused: Reason | None, *, stands_in_for: str = ""
-    ) -> str:
-        """Register the model as the next version and return the version.
+    def __call__(self, model: str, snapshot: Snapshot, why: str, reason: Reason | None = None) -> str:
+        """Register the model as the next version, with why it serves or does not; return the version.
 
         A model that is registered already, bit for bit and with the same outcome, keeps its
         version: a repeated run then serves what the first one served, under the same number.
         """
         check_answer(snapshot, self.example)
-        tags = self._tags(model, snapshot, refused, stands_in_for)
+        tags = self._tags(model, snapshot, why, reason)
         tags[DIGEST_TAG] = snapshot_digest(snapshot)
         known = self._known_version(tags)
         if known is not None:
@@ -105,26 +103,18 @@ class Registration:
         ]
         return str(min(numbers)) if numbers else None
 
-    def _tags(
-        self, model: str, snapshot: Snapshot, refused: Reason | None, stands_in_for: str
-    ) -> dict[str, str]:
-        score, baseline = self.study.score(model), self.study.best_baseline
-        if refused:
-            why = f"not promoted: skill {score.skill:+.4f} against {baseline} is not above 0"
-        elif stands_in_for:
-            why = f"promoted: no model beats this baseline; the best, {stands_in_for}, does not"
-        else:
-            why = f"promoted: skill {score.skill:+.4f} against {baseline} over {score.count} forecasts"
+    def _tags(self, model: str, snapshot: Snapshot, why: str, reason: Reason | None) -> dict[str, str]:
+        score = self.study.score(model)
         return {
             "model": model,
-            "baseline": baseline,
+            "baseline": self.study.best_baseline,
             "skill": f"{score.skill:.6f}",
             "mae": f"{score.mae:.6g}",
             "coverage": f"{score.coverage:.4f}",
             "nominal": f"{self.study.nominal:g}",
             "state_block": str(snapshot.state_block),
             "why": why,
-            "reason": refused.value if refused else "",
+            "reason": reason.value if reason else "",
         }
 
 

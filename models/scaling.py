@@ -70,13 +70,15 @@ class OnlineScaler:
         Raises
         ------
         ModelError
-            If the width differs.
+            If the width differs, or a number is not finite.
         """
         if np.shape(state["mean"]) != self._mean.shape or np.shape(state["variance"]) != self._mean.shape:
             raise ModelError(
                 f"the saved scaler has {np.shape(state['mean'])} columns, this one {self._mean.shape}; "
                 "use the model with the features it was trained on"
             )
+        if not (np.isfinite(state["mean"]).all() and np.isfinite(state["variance"]).all()):
+            raise ModelError("the saved scaler holds a number that is not finite; save the model again")
         self._count = int(state["count"])
         self._mean = np.array(state["mean"], dtype=np.float64)
         self._variance = np.array(state["variance"], dtype=np.float64)

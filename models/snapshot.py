@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ModelError
-from core.seams import Randomness
 from features.schema import FeatureSchema
-from models.baselines import ExactFormula, Persistence, baseline_by_name
 from models.conformal import AdaptiveConformal
 from models.forecaster import Forecaster, Window
-from models.lstm import ResidualLSTM
-from models.river_models import RiverResidual
+from models.rebuilding import rebuild
+
+__all__ = ["Snapshot", "load_snapshot", "rebuild", "save_snapshot"]
 
 FORMAT = "omniarb-snapshot/1"
 _MANIFEST = "snapshot.json"
@@ -81,35 +80,6 @@ class Snapshot:
             )
         value = self.forecaster.predict_one(window)
         return value, *self.conformal.interval(value)
-
-
-def rebuild(name: str, state: dict[str, Any]) -> Forecaster:
-    """Return a new forecaster that goes on from ``state``.
-
-    Raises
-    ------
-    ModelError
-        If there is no forecaster of that name, or the state is not its own.
-    """
-    forecaster: Forecaster
-    try:
-        if name == ResidualLSTM.name:
-            forecaster = ResidualLSTM(
-                FeatureSchema(tuple(state["names"])),
-                Randomness(0),
-                window=int(state["window"]),
-                hidden=int(state["hidden"]),
-            )
-        elif name == RiverResidual.name:
-            forecaster = RiverResidual(FeatureSchema(tuple(state["names"])))
-        elif name in (Persistence.name, ExactFormula.name):
-            forecaster = baseline_by_name(name)
-        else:
-            raise ModelError(f"this version knows no model called {name!r}", name=name)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"this is not the state of a {name}: {error}", name=name) from error
-    forecaster.restore(state)
-    return forecaster
 
 
 def save_snapshot(snapshot: Snapshot, path: Path) -> str:

@@ -150,7 +150,7 @@ def scan(
         for row in places[:found]:
             net = net_value(majorants.edges, hops, row)
             if stands_above(net, row, floor, floor_row):
-                put(kept, size, net, row, hops, row)
+                put(kept, size, net, row, 0, hops, row)
                 size += 1
                 if size == len(kept.nets):
                     size, floor, floor_row = keep_best(kept, size, want)
@@ -175,10 +175,10 @@ def collect(majorants: Majorants, hops: NDArray[Any], want: int, threads: int = 
     """
     want = min(want, max(len(hops), 1))
     if threads == 1:
-        kept = room_for(2 * want, hops)
+        kept = room_for(2 * want, hops, len(majorants.rate))
         return Reserve(kept, scan(majorants, hops, 0, len(hops), kept, NOTHING, want))
     edges = np.linspace(0, len(hops), threads + 1).astype(np.int64).tolist()
-    parts = [room_for(2 * want, hops) for _ in range(threads)]
+    parts = [room_for(2 * want, hops, len(majorants.rate)) for _ in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
         work = [
             pool.submit(scan, majorants, hops, first, stop, kept, NOTHING, want)
@@ -190,10 +190,10 @@ def collect(majorants: Majorants, hops: NDArray[Any], want: int, threads: int = 
 
 def _merged(parts: Sequence[Kept], marks: Sequence[Mark], hops: NDArray[Any], want: int) -> Reserve:
     """Join what parts kept; the highest of their floors holds for all."""
-    kept = room_for(len(parts) * 2 * want, hops)
+    kept = room_for(len(parts) * 2 * want, hops, len(parts[0].moved))
     size = 0
     for part, (count, _, _) in zip(parts, marks, strict=True):
-        for whole, piece in zip(kept, part, strict=True):
+        for whole, piece in zip(kept[:-1], part[:-1], strict=True):
             whole[size : size + count] = piece[:count]
         size += count
     _, floor, floor_row = max(marks, key=lambda mark: (mark[1], -mark[2]))

@@ -1,7 +1,7 @@
 """The best cycles of a market that moves by a few edges at a time, exactly those that a full scan would find.
 
-A moved edge touches its cycles alone. Those kept in the reserve that use it are dropped; all cycles that use
-it are scored from their postings, and enter where they stand at or above the reserve's floor. Whatever did
+A moved edge touches its cycles alone. Those kept in the reserve that use it are stale from then on; all that
+use it are scored from their postings, and enter where they stand at or above the reserve's floor. What did
 not move keeps its side of the floor, so the reserve stays what it says it is. When it holds too few, or when
 so much moved that reading postings costs more than reading the table, the table is scanned anew.
 """
@@ -17,7 +17,7 @@ from scoring.columns import EdgeColumns
 from scoring.compiled import compiled
 from scoring.devices.device import Change, CycleTable, Top
 from scoring.postings import Postings, postings_of
-from scoring.reserve import Kept, Mark, keep_best, put, stands_above
+from scoring.reserve import Kept, Mark, drop_stale, keep_best, put, stands_above
 from scoring.what_if import DONE, WhatIf, first_touched, imagine, override, touch, untouch
 
 SCAN_SHARE = 0.9
@@ -84,12 +84,14 @@ class IncrementalScorer:
             self._reserve.kept,
             self._reserve.mark,
             self._touched,
+            self._changes + 1,
             self._want,
             -1 if self._stale else self._limit,
         )
         if outcome == _REFUSED:
             raise _refusal(edges, rates, bends, self._edges)
         self._stale = outcome == _STALE
+        self._changes += 1
         self._reserve.mark = mark
 
     def top(self, count: int) -> Top:
@@ -100,7 +102,13 @@ class IncrementalScorer:
         InputError
             If ``count`` is below one.
         """
-        count = self._settle(count)
+        count = self._possible(count)
+        if not self._stale:
+            best = self._reserve.best(count)
+            if self._reserve.has_best(count, best):
+                return best
+        self._want = max(self._want, 4 * count)
+        self._scan()
         return self._reserve.best(count)
 
     def what_if(self, change: Change, count: int) -> WhatIf:
@@ -114,7 +122,8 @@ class IncrementalScorer:
         edges, rates, bends = _arrays(change)
         if not _is_sound(edges, rates, bends, self._edges):
             raise _refusal(edges, rates, bends, self._edges)
-        count = self._settle(count)
+        count = self._possible(count)
+        self.top(count)  # so that the reserve holds the best of the present state
         affected_rows, affected_nets, rows, nets = imagine(
             self._majorants,
             self._postings,
@@ -130,20 +139,16 @@ class IncrementalScorer:
         )
         return WhatIf(Top(affected_rows, affected_nets), Top(rows, nets))
 
-    def _settle(self, count: int) -> int:
-        """See that the reserve holds the best ``count``; return how many there can be at most."""
+    def _possible(self, count: int) -> int:
+        """Return how many cycles there can be at most of those asked for."""
         if count < 1:
             raise InputError("ask for one cycle at least", count=count)
-        count = min(count, max(len(self._hops), 1))
-        if self._stale or not self._reserve.has_best(count):
-            self._want = max(self._want, 4 * count)
-            self._scan()
-        return count
+        return min(count, max(len(self._hops), 1))
 
     def _scan(self) -> None:
         self._want = min(self._want, max(len(self._hops), 1))
         self._reserve = collect(self._majorants, self._hops, self._want, self._threads)
-        self._stale = False
+        self._stale, self._changes = False, 0
 
 
 def _arrays(change: Change) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
@@ -196,6 +201,7 @@ def _rescore(
     kept: Kept,
     mark: Mark,
     touched: NDArray[np.uint8],
+    change: int,
     want: int,
     limit: int,
 ) -> tuple[int, Mark]:
@@ -206,26 +212,11 @@ def _rescore(
     if touch(postings, edges, touched) > limit:
         untouch(edges, touched)
         return _STALE, mark
-    mark = _without_touched(kept, mark, touched)
-    mark = _with_postings(majorants, postings, edges, kept, mark, touched, want)
+    for edge in edges:
+        kept.moved[edge] = change
+    mark = _with_postings(majorants, postings, edges, kept, mark, touched, change, want)
     untouch(edges, touched)
     return _DONE, mark
-
-
-@compiled
-def _without_touched(kept: Kept, mark: Mark, touched: NDArray[np.uint8]) -> Mark:
-    size, floor, floor_row = mark
-    place = 0
-    while place < size:
-        uses = 0
-        for hop in range(kept.hops.shape[1]):
-            uses |= touched[kept.hops[place, hop]]
-        if uses:
-            size -= 1
-            put(kept, place, kept.nets[size], kept.rows[size], kept.hops, size)
-        else:
-            place += 1
-    return size, floor, floor_row
 
 
 @compiled
@@ -236,6 +227,7 @@ def _with_postings(
     kept: Kept,
     mark: Mark,
     touched: NDArray[np.uint8],
+    change: int,
     want: int,
 ) -> Mark:
     """Score the cycles of marked edges, each with the first of its hops that is marked."""
@@ -252,8 +244,10 @@ def _with_postings(
             for at in places[:found]:
                 net, row = net_value(majorants.edges, hops, at), rows[at]
                 if stands_above(net, row, floor, floor_row) and first_touched(hops, at, touched) == edge:
-                    put(kept, size, net, row, hops, at)
+                    put(kept, size, net, row, change, hops, at)
                     size += 1
                     if size == len(kept.nets):
-                        size, floor, floor_row = keep_best(kept, size, want)
+                        size = drop_stale(kept, size)
+                        if size > want:
+                            size, floor, floor_row = keep_best(kept, size, want)
     return size, floor, floor_row

@@ -4,6 +4,10 @@ Cycles are ordered by net value, highest first, and where those are equal by row
 total, so a *floor*, the pair of a net value and a row, divides all cycles: those kept stand at or above it,
 and **every other cycle stands below it**. As long as that holds, the best of those kept are the best of all.
 At first the floor is ``(0, -1)``: what nets nothing is never kept, and nothing else was left out.
+
+A cycle of which an edge has moved since it was put there is *stale*: its net value is that of a former state.
+Stale cycles are passed over where they are met and dropped when room is needed: going through all that is
+kept whenever an edge moves would take as long as scoring the cycles of its pool.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ NOTHING: Mark = (0, 0.0, -1)
 
 
 class Kept(NamedTuple):
-    """Room for the cycles that are kept, in no order.
+    """Room for the cycles that are kept, in no order, and what tells which of them are stale.
 
     Parameters
     ----------
@@ -33,18 +37,26 @@ class Kept(NamedTuple):
         float64, wei.
     rows
         int64 rows of the cycle table.
+    seen
+        int64; the change, counted from one, after which each was scored.
     hops
         Their hops, as the table has them.
+    moved
+        int64; the last change, counted from one, that moved each edge.
     """
 
     nets: NDArray[np.float64]
     rows: NDArray[np.int64]
+    seen: NDArray[np.int64]
     hops: NDArray[Any]
+    moved: NDArray[np.int64]
 
 
-def room_for(count: int, hops: NDArray[Any]) -> Kept:
-    """Return empty room for so many cycles of a table."""
-    return Kept(np.empty(count), np.empty(count, np.int64), np.empty((count, hops.shape[1]), hops.dtype))
+def room_for(count: int, hops: NDArray[Any], edges: int) -> Kept:
+    """Return empty room for so many cycles of a table; ``edges`` counts the padding row too."""
+    columns = np.empty((count, hops.shape[1]), hops.dtype)
+    integers = np.empty(count, np.int64), np.empty(count, np.int64)
+    return Kept(np.empty(count), *integers, columns, np.zeros(edges, np.int64))
 
 
 @compiled
@@ -54,17 +66,45 @@ def stands_above(net: float, row: int, floor: float, floor_row: int) -> bool:
 
 
 @compiled
-def put(kept: Kept, place: int, net: float, row: int, hops: NDArray[Any], at: int) -> None:
+def put(kept: Kept, place: int, net: float, row: int, seen: int, hops: NDArray[Any], at: int) -> None:
     """Write a cycle to a place; its hops are those at ``hops[at]``."""
     kept.nets[place] = net
     kept.rows[place] = row
+    kept.seen[place] = seen
     for hop in range(hops.shape[1]):
         kept.hops[place, hop] = hops[at, hop]
 
 
 @compiled
+def is_stale(kept: Kept, place: int) -> bool:
+    """Return whether an edge of a kept cycle has moved since it was scored."""
+    last = 0
+    for hop in range(kept.hops.shape[1]):
+        last = max(last, kept.moved[kept.hops[place, hop]])
+    return bool(last > kept.seen[place])
+
+
+@compiled
+def drop_stale(kept: Kept, size: int) -> int:
+    """Drop what is stale; return how many are left."""
+    place = 0
+    while place < size:
+        if is_stale(kept, place):
+            size -= 1
+            _move(kept, size, place)
+        else:
+            place += 1
+    return size
+
+
+@compiled
+def _move(kept: Kept, place: int, to: int) -> None:
+    put(kept, to, kept.nets[place], kept.rows[place], kept.seen[place], kept.hops, place)
+
+
+@compiled
 def keep_best(kept: Kept, size: int, want: int) -> Mark:
-    """Drop all but the best ``want``, at least one, and raise the floor to the last of them."""
+    """Drop all but the best ``want``, at least one, and raise the floor to the last; none is stale."""
     floor, floor_row = _in_place(kept.nets[:size].copy(), kept.rows[:size].copy(), want - 1)
     return drop_below(kept, size, floor, floor_row)
 
@@ -103,7 +143,7 @@ def drop_below(kept: Kept, size: int, floor: float, floor_row: int) -> Mark:
             place += 1
         else:
             size -= 1
-            put(kept, place, kept.nets[size], kept.rows[size], kept.hops, size)
+            _move(kept, size, place)
     return size, floor, floor_row
 
 
@@ -155,16 +195,16 @@ def unheap(nets: NDArray[np.float64], rows: NDArray[np.int64], size: int) -> Non
 
 
 @compiled
-def best_kept(
-    nets: NDArray[np.float64], rows: NDArray[np.int64], size: int, count: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return rows and net values of the best ``count`` of those kept, in order."""
+def best_kept(kept: Kept, size: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return rows and net values of the best ``count`` of those kept that are not stale, in order."""
     best_nets, best_rows = np.empty(count), np.empty(count, np.int64)
     found = 0
     for place in range(size):
+        net, row = kept.nets[place], kept.rows[place]
         # most cycles end here: handing arrays to a function costs more than comparing
-        if found < count or stands_above(nets[place], rows[place], best_nets[0], best_rows[0]):
-            found = offer(best_nets, best_rows, found, nets[place], rows[place])
+        is_better = found < count or stands_above(net, row, best_nets[0], best_rows[0])
+        if is_better and not is_stale(kept, place):
+            found = offer(best_nets, best_rows, found, net, row)
     unheap(best_nets, best_rows, found)
     return best_rows[:found], best_nets[:found]
 
@@ -184,12 +224,11 @@ class Reserve:
     kept: Kept
     mark: Mark = NOTHING
 
-    def has_best(self, count: int) -> bool:
-        """Return whether the best ``count`` of all cycles are among those kept."""
-        size, floor, _ = self.mark
-        return size >= count or floor == 0.0
+    def has_best(self, count: int, best: Top) -> bool:
+        """Return whether these, the best of those kept, are the best ``count`` of all cycles."""
+        return len(best.rows) == count or self.mark[1] == 0.0
 
     def best(self, count: int) -> Top:
         """Return the best of those kept."""
         size = self.mark[0]
-        return Top(*best_kept(self.kept.nets, self.kept.rows, size, min(count, size)))
+        return Top(*best_kept(self.kept, size, min(count, size)))

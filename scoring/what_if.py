@@ -17,7 +17,7 @@ from scoring.batch import BEND, BLOCK, RATE, Majorants, net_value, survivors
 from scoring.compiled import compiled
 from scoring.devices.device import Top
 from scoring.postings import Postings
-from scoring.reserve import Kept, Mark, offer, stands_above, unheap
+from scoring.reserve import Kept, Mark, is_stale, offer, stands_above, unheap
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,10 @@ def _heap(count: int) -> _Heap:
 def _offer_untouched(kept: Kept, mark: Mark, touched: NDArray[np.uint8], market: _Heap) -> int:
     in_market = 0
     for place in range(mark[0]):
-        if first_touched(kept.hops, place, touched) < 0:
-            in_market = offer(market.nets, market.rows, in_market, kept.nets[place], kept.rows[place])
+        net, row = kept.nets[place], kept.rows[place]
+        is_better = in_market < len(market.nets) or stands_above(net, row, market.nets[0], market.rows[0])
+        if is_better and not is_stale(kept, place) and first_touched(kept.hops, place, touched) < 0:
+            in_market = offer(market.nets, market.rows, in_market, net, row)
     return in_market
 
 

@@ -12,15 +12,28 @@ from features.feature import Feature
 from features.groups.group import Observed
 
 SLOT_SECONDS = 12
-_DAY = 86_400
-_TURNS = (60, 300, 3600)
+DAY_SECONDS = 86_400
+TURNS = (60, 300, 3600)
+_CLOCK = ("timestamp",)
 
 FEATURES = (
-    Feature("hour_sin", "ratio", "Sine of the time of day (UTC)."),
-    Feature("hour_cos", "ratio", "Cosine of the time of day (UTC)."),
-    Feature("minute_turn", "flag", "1 if the next slot is the first of a minute, else 0."),
-    Feature("five_minute_turn", "flag", "1 if the next slot is the first of five minutes, else 0."),
-    Feature("hour_turn", "flag", "1 if the next slot is the first of an hour, else 0."),
+    Feature("hour_sin", "ratio", "Sine of the time of day (UTC).", inputs=_CLOCK, low=-1, high=1),
+    Feature("hour_cos", "ratio", "Cosine of the time of day (UTC).", inputs=_CLOCK, low=-1, high=1),
+    *(
+        Feature(
+            name,
+            "flag",
+            f"1 if the next slot is the first of {period}, else 0.",
+            inputs=_CLOCK,
+            low=0,
+            high=1,
+        )
+        for name, period in (
+            ("minute_turn", "a minute"),
+            ("five_minute_turn", "five minutes"),
+            ("hour_turn", "an hour"),
+        )
+    ),
 )
 
 
@@ -30,6 +43,6 @@ class CalendarGroup:
     def update(self, observed: Observed) -> tuple[float | None, ...]:
         """Return the values of this block in the order of ``FEATURES``."""
         now = observed.block.header.timestamp
-        angle = 2 * math.pi * (now % _DAY) / _DAY
-        turns = (float((now + SLOT_SECONDS) // period > now // period) for period in _TURNS)
+        angle = 2 * math.pi * (now % DAY_SECONDS) / DAY_SECONDS
+        turns = (float((now + SLOT_SECONDS) // period > now // period) for period in TURNS)
         return math.sin(angle), math.cos(angle), *turns

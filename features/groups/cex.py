@@ -3,34 +3,74 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from chain.blocks import Address
 from features.feature import Feature
 from features.groups.group import Observed
-from features.groups.prices import PPM, Pair, find_token
+from features.groups.prices import PPM, find_token
 from market.tokens import Token
+
+NO_CANDLE = "No candle has closed, or nobody records them."
 
 FEATURES = (
     Feature(
-        "cex_dex_gap_ppm", "ppm", "Log of the mean WETH/USDC pool price over the last closed candle's close."
+        "cex_dex_gap_ppm",
+        "ppm",
+        "Log of the mean WETH/USDC pool price over the last closed candle's close.",
+        inputs=("quotes", "candle_close"),
+        absent="No candle has closed, or no WETH/USDC pool has a price.",
     ),
-    Feature("candle_age_seconds", "seconds", "Time since that candle closed."),
+    Feature(
+        "candle_age_seconds",
+        "seconds",
+        "Time since that candle closed.",
+        inputs=("timestamp", "candle_time"),
+        absent=NO_CANDLE,
+        low=0,
+    ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class DollarScale:
+    """From mean log prices in raw units to log dollars per ether.
+
+    Parameters
+    ----------
+    sign
+        1.0 if the ether is the first of the pair, else -1.0.
+    shift
+        Log of the ratio of whole units.
+    """
+
+    sign: float
+    shift: float
+
+    @classmethod
+    def of(cls, tokens: Mapping[Address, Token]) -> DollarScale:
+        """Return the scale of a market's WETH and USDC; any, if one is not in it."""
+        weth, usdc = find_token(tokens, "WETH"), find_token(tokens, "USDC")
+        if weth is None or usdc is None:
+            return cls(1.0, 0.0)
+        shift = (tokens[weth].decimals - tokens[usdc].decimals) * math.log(10)
+        return cls(1.0 if weth < usdc else -1.0, shift)
+
+    def gap_ppm(self, quotes: Collection[float], close: float) -> float:
+        """Return the log of the mean price over a close.
+
+        Summed exactly: the order in which pools were touched must not show in the last bit.
+        """
+        price = self.sign * math.fsum(quotes) / len(quotes) + self.shift
+        return (price - math.log(close)) * PPM
 
 
 class CexGroup:
     """Gap between decentralised pools and a centralised exchange."""
 
-    def __init__(self, tokens: Mapping[Address, Token]) -> None:
-        weth, usdc = find_token(tokens, "WETH"), find_token(tokens, "USDC")
-        self._pair: Pair | None = None
-        if weth is None or usdc is None:
-            return
-        self._pair = (min(weth, usdc), max(weth, usdc))
-        # raw units to dollars per ether, and the side of the pair on which the ether stands
-        self._shift = (tokens[weth].decimals - tokens[usdc].decimals) * math.log(10)
-        self._sign = 1.0 if self._pair[0] == weth else -1.0
+    def __init__(self, scale: DollarScale) -> None:
+        self._scale = scale
 
     def update(self, observed: Observed) -> tuple[float | None, ...]:
         """Take in the next block; values in the order of ``FEATURES``."""
@@ -38,9 +78,6 @@ class CexGroup:
         if candle is None:
             return None, None
         age = float(observed.block.header.timestamp - candle.close_time)
-        quotes = observed.book.quotes.get(self._pair, {}) if self._pair else {}
-        if not quotes:
+        if not observed.reference:
             return None, age
-        # summed by value: the order in which pools were touched must not show in the last bit
-        price = self._sign * math.fsum(quotes.values()) / len(quotes) + self._shift
-        return (price - math.log(candle.close)) * PPM, age
+        return self._scale.gap_ppm(observed.reference.values(), candle.close), age

@@ -12,19 +12,54 @@ WEI_PER_GWEI = 10**9
 HALF_LIVES = (4, 12, 40, 150)
 LAGS = (1, 2, 3)
 FULL_WINDOW = 10
-_FULL = 0.95
+FULL = 0.95
+_FEE = ("base_fee",)
+_GAS = ("gas_used", "gas_limit")
+_NO_GAS = "No gas is known: a recording of logs and times only."
 
 FEATURES = (
-    Feature("base_fee_gwei", "gwei", "Base fee of the block."),
-    Feature("next_base_fee_gwei", "gwei", "Base fee of the child block, exact by EIP-1559."),
-    Feature("log_base_fee", "log gwei", "Natural logarithm of the base fee."),
-    Feature("gas_used_ratio", "ratio", "Gas used over gas limit."),
+    Feature("base_fee_gwei", "gwei", "Base fee of the block.", inputs=_FEE, low=0),
+    Feature(
+        "next_base_fee_gwei",
+        "gwei",
+        "Base fee of the child block, exact by EIP-1559.",
+        inputs=(*_FEE, *_GAS),
+        low=0,
+    ),
+    Feature(
+        "log_base_fee",
+        "log gwei",
+        "Natural logarithm of the base fee.",
+        inputs=_FEE,
+        absent="The base fee is zero.",
+    ),
+    Feature(
+        "gas_used_ratio", "ratio", "Gas used over gas limit.", inputs=_GAS, absent=_NO_GAS, low=0, high=1
+    ),
     *(
-        Feature(f"gas_used_ratio_lag{lag}", "ratio", f"Gas used over gas limit, {lag} block(s) ago.", lag)
+        Feature(
+            f"gas_used_ratio_lag{lag}",
+            "ratio",
+            f"Gas used over gas limit, {lag} block(s) ago.",
+            lag,
+            inputs=_GAS,
+            absent="Fewer blocks with gas have been seen.",
+            low=0,
+            high=1,
+        )
         for lag in LAGS
     ),
     *(
-        Feature(f"gas_used_mean_{life}", "ratio", f"Mean of gas_used_ratio, half-life {life} blocks.", life)
+        Feature(
+            f"gas_used_mean_{life}",
+            "ratio",
+            f"Mean of gas_used_ratio, half-life {life} blocks.",
+            life,
+            inputs=_GAS,
+            absent=_NO_GAS,
+            low=0,
+            high=1,
+        )
         for life in HALF_LIVES
     ),
     *(
@@ -33,12 +68,41 @@ FEATURES = (
             "log ratio",
             f"Log of the next base fee over its geometric mean, half-life {life} blocks.",
             life,
+            inputs=(*_FEE, *_GAS),
+            absent="The next base fee is zero, or no base fee has been above zero yet.",
         )
         for life in HALF_LIVES
     ),
-    Feature("full_block_share", "ratio", "Share of the last blocks fuller than 95 %.", FULL_WINDOW),
-    Feature("block_interval", "seconds", "Time since the parent block.", 1, null=12.0),
-    Feature("block_interval_lag1", "seconds", "block_interval of the parent block.", 2, null=12.0),
+    Feature(
+        "full_block_share",
+        "ratio",
+        f"Share of the last {FULL_WINDOW} blocks fuller than 95 %.",
+        FULL_WINDOW,
+        inputs=_GAS,
+        absent=_NO_GAS,
+        low=0,
+        high=1,
+    ),
+    Feature(
+        "block_interval",
+        "seconds",
+        "Time since the parent block.",
+        1,
+        null=12.0,
+        inputs=("timestamp",),
+        absent="The first block.",
+        low=0,
+    ),
+    Feature(
+        "block_interval_lag1",
+        "seconds",
+        "block_interval of the parent block.",
+        2,
+        null=12.0,
+        inputs=("timestamp",),
+        absent="The first two blocks.",
+        low=0,
+    ),
 )
 
 
@@ -78,7 +142,7 @@ class GasGroup:
             *(before[lag - 1] if len(before) >= lag else None for lag in LAGS),
             *(self._used_means or (None,) * len(HALF_LIVES)),
             *self._gaps(log_child),
-            sum(value > _FULL for value in self._ratios) / len(self._ratios) if self._ratios else None,
+            sum(value > FULL for value in self._ratios) / len(self._ratios) if self._ratios else None,
             self._interval,
             last_interval,
         )
@@ -89,10 +153,10 @@ class GasGroup:
         return tuple(log_child - mean for mean in self._fee_means)
 
 
-_STEPS = tuple(1 - 0.5 ** (1 / life) for life in HALF_LIVES)
+STEPS = tuple(1 - 0.5 ** (1 / life) for life in HALF_LIVES)
 
 
 def _follow(means: tuple[float, ...], value: float) -> tuple[float, ...]:
     if not means:
-        return (value,) * len(_STEPS)
-    return tuple(mean + step * (value - mean) for mean, step in zip(means, _STEPS, strict=True))
+        return (value,) * len(STEPS)
+    return tuple(mean + step * (value - mean) for mean, step in zip(means, STEPS, strict=True))

@@ -50,18 +50,26 @@ class PriceBook:
             pair: {} for pairs in self._pairs.values() for pair in pairs
         }
 
+    def covers(self, pair: Pair, pool_id: str) -> bool:
+        """Tell whether a pool trades a pair."""
+        return pair in self._pairs[pool_id]
+
     def after(self, pools: Mapping[str, Pool], touched: Iterable[str]) -> PriceBook:
         """Return the book after a block: touched pools are asked again, the first time all."""
         ask = tuple(touched if self._asked else self._pairs)
         ask = tuple(pool_id for pool_id in ask if pool_id in pools and pool_id in self._pairs)
         if not ask:
             return self
-        quotes = dict(self.quotes)
+        changed: dict[Pair, dict[str, float]] = {}
         for pool_id in ask:
             for pair in self._pairs[pool_id]:
+                if pair not in changed:
+                    changed[pair] = dict(self.quotes[pair])
                 price = log_price(pools[pool_id], pair)
-                others = {place: quote for place, quote in quotes[pair].items() if place != pool_id}
-                quotes[pair] = others if price is None else {**others, pool_id: price}
+                if price is None:
+                    changed[pair].pop(pool_id, None)
+                else:
+                    changed[pair][pool_id] = price
         book = object.__new__(PriceBook)
-        book._pairs, book._asked, book.quotes = self._pairs, True, quotes
+        book._pairs, book._asked, book.quotes = self._pairs, True, {**self.quotes, **changed}
         return book

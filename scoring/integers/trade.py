@@ -116,7 +116,7 @@ def best_pair_trades(pairs: PairRows, cycles: NDArray[np.int64]) -> list[PairTra
     _trades(pairs, cycles, amounts, ends, bounds)
     # one list for all: a list of its own for every trade would take longer than finding the trade
     words = iter(amounts.reshape(-1).tolist())
-    flat = tuple([low | high << 64 for low, high in zip(words, words, strict=True)])
+    flat = tuple([low | high << 64 if high else low for low, high in zip(words, words, strict=True)])
     starts = range(0, len(flat), width + 1)
     return [
         PairTrade(flat[start : start + length + 1], bound) if outcome == _TRADED else _refusal(outcome)

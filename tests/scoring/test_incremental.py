@@ -123,6 +123,25 @@ def test_more_than_the_reserve_holds_can_be_asked_for(small_reserve):
         assert_same(scorer.top(count), stage.expected(count))
 
 
+def test_more_than_all_cycles_can_be_asked_for_in_an_imagined_state(small_reserve):
+    stage = Stage(8)
+    scorer, change, step = scorer_of(stage), stage.change(6), stage.change(4)
+    scorer.update(step)
+    stage.take_over(step)
+    assert_same(scorer.what_if(change, 10**12).market, stage.expected_if(change, len(stage.table)))
+
+
+def test_a_pool_that_moves_to_and_fro_leaves_no_cycle_of_a_former_state(small_reserve):
+    stage = Stage(9, cycles=2000)
+    scorer = scorer_of(stage)
+    best = stage.table.hops[stage.expected(1).rows[0]][:2].astype(np.int64)
+    for factor in (1.01, 0.99, 1.02, 0.5, 1.0) * 4:
+        change = Change(best, stage.rate[best] * factor, stage.bend[best])
+        scorer.update(change)
+        stage.take_over(change)
+        assert_same(scorer.top(8), stage.expected(8))
+
+
 def test_postings_hold_each_cycle_once_for_each_of_its_edges():
     stage = Stage(5, width=3)
     hops = hops_of(stage.edges, stage.table)

@@ -1,0 +1,219 @@
+"""``omniarb train``: learn from recorded blocks, register, and keep the last blocks for the gate."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from chain.networks import load_network
+from cli.history import open_recording, profit_token
+from cli.models_promote import user
+from cli.models_show import plain
+from cli.models_trial import trial_of
+from cli.output import print_json
+from cli.screen import Screen
+from cli.tracking import check_store
+from core.config_loader import ROOT, load_settings
+from core.data_root import find_data_root
+from core.errors import InputError
+from core.seams import SystemClock
+from core.settings import Settings
+from features.registry import SCHEMA
+from market.history import load_before
+from models.alias_requests import CHALLENGER, Registrar, decided_version
+from models.evaluation import Study
+from models.gate import Gate
+from models.promotion import best_model
+from models.registration import Registration
+from models.tracking import Provenance, TrackingStore, code_version, log_study
+from pipeline.replay import Replay, replay
+from pipeline.study import Studied, study_base_fee
+
+_TARGET = re.compile(r"base_fee_([1-9][0-9]?)")
+FEWEST = 200
+"""Blocks that must be left to learn from and be judged in the study."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """What to train, and on what; an empty target is the configuration's."""
+
+    target: str
+    config: str
+    seed: int
+    hold_back: int
+    tape: Path | None
+    day: str
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """What came of it."""
+
+    name: str
+    version: str
+    study: Study
+    model: str
+    held_back: tuple[int, int]
+    challenger: str
+
+
+def train(options: TrainOptions) -> None:
+    """Train, register and say what to do next.
+
+    Raises
+    ------
+    InputError
+        If there is no such target, nothing to learn from, too little of it, or the store cannot be used.
+    ModelError
+        If the store cannot be written.
+    TapeError
+        If a recorded row cannot be used.
+    """
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    settings = load_settings(options.config, os.environ)
+    horizon = _horizon(options.target, settings)
+    check_store(settings.storage.mlflow_home)
+    screen = Screen(quiet=options.as_json, steps=2)
+    replayed = _replayed(screen, settings, options)
+    held = len(replayed.rows) - options.hold_back
+    if held < FEWEST:
+        raise InputError(
+            f"{len(replayed.rows):,} recorded blocks without the last {options.hold_back:,} leave fewer than "
+            f"{FEWEST} to learn from; lower --hold-back or give a longer recording",
+            blocks=len(replayed.rows),
+        )
+    learned = replace(replayed, rows=replayed.rows[:held], headers=replayed.headers[:held])
+    with screen.step("Models: predict, wait for the label, learn", held) as advance:
+        models = settings.models
+        studied = study_base_fee(
+            learned,
+            seed=options.seed,
+            horizon=horizon,
+            window=models.window_blocks,
+            nominal=models.nominal_coverage,
+            advance=advance,
+        )
+    with screen.bar("Writing runs, pictures and the registered version to MLflow", 1) as advance:
+        trained = _register(settings, options, horizon, replayed, studied)
+        advance(1)
+    _say(screen, trained, as_json=options.as_json)
+
+
+def _horizon(target: str, settings: Settings) -> int:
+    if not target:
+        return settings.models.horizon_blocks
+    found = _TARGET.fullmatch(target)
+    if found is None:
+        raise InputError(
+            f"there is no target {target!r} to train; there are base_fee_2, base_fee_3 … (blocks ahead)",
+            target=target,
+        )
+    if found[1] == "1":
+        raise InputError(
+            "the base fee one block ahead is arithmetic; train base_fee_2 or later", target=target
+        )
+    return int(found[1])
+
+
+def _replayed(screen: Screen, settings: Settings, options: TrainOptions) -> Replay:
+    recorded, before = open_recording(options.tape, options.day, settings), None
+    root = find_data_root(settings)
+    if root is not None and options.tape is None and not options.day:
+        before = load_before(root, next(recorded.blocks())[0].number)
+    token = profit_token(recorded, load_network(settings.web3.chain).weth)
+    total = recorded.block_count + (before.block_count if before else 0)
+    with screen.step(f"History: {recorded.source}", total) as advance:
+        return replay(recorded, token, before=before, advance=advance)
+
+
+def _register(
+    settings: Settings, options: TrainOptions, horizon: int, replayed: Replay, studied: Studied
+) -> _Trained:
+    models, store = settings.models, TrackingStore(settings.storage.mlflow_home)
+    name = models.registered_name if horizon == models.horizon_blocks else f"base-fee-h{horizon}"
+    study, model = studied.study, best_model(studied.study)
+    snapshot = studied.learner.snapshot(model)
+    logged = log_study(store, study, _provenance(settings, options, horizon, replayed), name="train")
+    score = study.score(model)
+    register = Registration(store.client(), study, logged, name, tuple(replayed.rows[: models.window_blocks]))
+    with store.writing():
+        version = register(
+            model,
+            snapshot,
+            f"trained: skill {score.skill:+.4f} against {study.best_baseline} over {score.count} forecasts",
+        )
+    registrar = Registrar(store, name, SystemClock(), champion=models.alias)
+    challenger = "has the alias already"
+    if decided_version(store, name, CHALLENGER) != version:
+        gate = Gate(trial_of(replayed))
+        decision = registrar.request(gate, version, CHALLENGER, who=user())
+        challenger = f"{decision.reason.value}: {decision.why}" if decision.reason else decision.why
+    first, last = snapshot.state_block + 1, replayed.rows[-1].block_number
+    return _Trained(name, version, study, model, (first, last), challenger)
+
+
+def _provenance(settings: Settings, options: TrainOptions, horizon: int, replayed: Replay) -> Provenance:
+    return Provenance(
+        data_set=replayed.source,
+        data_hash=replayed.digest,
+        feature_hash=SCHEMA.digest,
+        code_version=code_version(ROOT),
+        parameters={
+            "seed": options.seed,
+            "horizon_blocks": horizon,
+            "window": settings.models.window_blocks,
+            "hold_back": options.hold_back,
+            "warm_up_blocks": len(replayed.warm_rows),
+        },
+    )
+
+
+def _say(screen: Screen, trained: _Trained, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_document(trained))
+        return
+    study = trained.study
+    rows = [
+        (
+            score.name,
+            f"skill {score.skill:+.4f}, mean error {score.mae:.4g}",
+            f"coverage {score.coverage:.3f} of {study.nominal:g}{', baseline' if score.baseline else ''}",
+        )
+        for score in study.scores
+    ]
+    screen.table(
+        f"{study.target}, {study.horizon_blocks} blocks ahead, {study.scores[0].count:,} forecasts", rows
+    )
+    screen.figure(
+        f"{trained.model} is version {trained.version} of {trained.name}, challenger: {trained.challenger}"
+    )
+    first, last = trained.held_back
+    if first <= last:
+        screen.figure(
+            f"blocks {first:,} to {last:,} were kept back; `omniarb models promote {trained.version}"
+            f" --name {trained.name}` judges it on them"
+        )
+
+
+def _document(trained: _Trained) -> dict[str, Any]:
+    study = trained.study
+    document: dict[str, Any] = plain(
+        {
+            "name": trained.name,
+            "version": trained.version,
+            "model": trained.model,
+            "target": study.target,
+            "horizon_blocks": study.horizon_blocks,
+            "baseline": study.best_baseline,
+            "held_back": trained.held_back,
+            "challenger": trained.challenger,
+            "scores": [asdict(score) for score in study.scores],
+        }
+    )
+    return document

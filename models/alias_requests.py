@@ -1,0 +1,278 @@
+"""A moved alias is a request: the gate decides it, and the ledger says who asked and what was found.
+
+What is decided is what the ledger says. An alias that points elsewhere was moved by somebody, in MLflow's
+page or by a client; :meth:`Registrar.settle_requests` finds it, puts the version through the gate, and lets
+it be or moves the alias back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mlflow.tracking import MlflowClient
+
+from core.errors import InputError, ModelError
+from core.reasons import Reason, Refusal
+from core.seams import Clock
+from models.champion import Champion, load_version
+from models.gate import Gate, Verdict
+from models.ledger import REQUEST, ROLLBACK, Decision, append, deciding, read_ledger, settled
+from models.promotion import CHAMPION
+from models.registration import alias_version
+from models.registry_view import find_version, list_versions
+from models.tracking_store import TrackingStore
+
+CHALLENGER, SHADOW = "challenger", "shadow"
+ALIASES = (CHAMPION, CHALLENGER, SHADOW)
+"""The champion serves, so it must be proven better. The others only have to work on what is computed here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An alias that points elsewhere than was decided.
+
+    Parameters
+    ----------
+    alias, asked
+        The alias, and the version it points to.
+    before
+        Version that has it by decision; ``None`` if nothing was ever decided.
+    """
+
+    alias: str
+    asked: str
+    before: str | None
+
+
+def open_requests(store: TrackingStore, name: str, aliases: Sequence[str] = ALIASES) -> tuple[Request, ...]:
+    """Return what was asked for and not decided yet. An alias that was taken away asks for nothing.
+
+    Raises
+    ------
+    InputError
+        If the database cannot be used.
+    """
+    if not store.exists:
+        return ()
+    client, requests = store.client(), []
+    for alias in aliases:
+        with store.reading():
+            asked = alias_version(client, name, alias)
+        decided = settled(store, name, alias)
+        before = decided[-1] if decided else None
+        if asked is not None and asked != before:
+            requests.append(Request(alias, asked, before))
+    return tuple(requests)
+
+
+def decided_version(store: TrackingStore, name: str, alias: str = CHAMPION) -> str | None:
+    """Return the version that has the alias by decision; what the alias says where nothing was decided.
+
+    Raises
+    ------
+    InputError
+        If the database cannot be used.
+    """
+    decided = settled(store, name, alias)
+    if decided or not store.exists:
+        return decided[-1] if decided else None
+    with store.reading():
+        return alias_version(store.client(), name, alias)
+
+
+@dataclass(frozen=True, slots=True)
+class Registrar:
+    """Decides about aliases of one registered model, and is the only one who writes them down.
+
+    Parameters
+    ----------
+    store, name
+        Registry and registered model.
+    clock
+        Times in the ledger.
+    champion
+        The alias that serves.
+    """
+
+    store: TrackingStore
+    name: str
+    clock: Clock
+    champion: str = CHAMPION
+
+    def settle_requests(
+        self, gate: Gate, *, who: str, aliases: Sequence[str] = ALIASES
+    ) -> tuple[Decision, ...]:
+        """Decide every open request; call it as often as you like.
+
+        Raises
+        ------
+        ModelError
+            If another process decides just now, or the store cannot be written.
+        InputError
+            If there is no such model, or the database cannot be used.
+        """
+        list_versions(self.store, self.name)
+        with self.store.writing(), deciding(self.store):
+            requests = open_requests(self.store, self.name, aliases)
+            return tuple(self._decide(gate, request, who) for request in requests)
+
+    def request(self, gate: Gate, version: str, alias: str, *, who: str) -> Decision:
+        """Ask that a version gets an alias, and decide at once; until then nothing moves.
+
+        Raises
+        ------
+        ModelError
+            As :meth:`settle_requests`.
+        InputError
+            If there is no such version, it has the alias already, or the database cannot be used.
+        """
+        find_version(self.store, self.name, version)
+        with self.store.writing(), deciding(self.store):
+            before = decided_version(self.store, self.name, alias)
+            if before == version:
+                raise InputError(f"version {version} of {self.name} is {alias} already", version=version)
+            return self._decide(gate, Request(alias, version, before), who)
+
+    def rollback(self, alias: str, *, who: str) -> Decision:
+        """Give an alias back to the version that had it before, without a test: going back must be instant.
+
+        A version that does not load any more is passed over.
+
+        Raises
+        ------
+        ModelError
+            As :meth:`settle_requests`, or if no earlier version loads.
+        InputError
+            If no version had the alias before, or the database cannot be used.
+        """
+        list_versions(self.store, self.name)
+        with self.store.writing(), deciding(self.store):
+            client = self.store.client()
+            now = alias_version(client, self.name, alias)
+            earlier = settled(self.store, self.name, alias)
+            while earlier and earlier[-1] == now:
+                earlier.pop()
+            if not earlier:
+                raise InputError(
+                    f"the ledger knows no version that was {alias} of {self.name} before; promote one with "
+                    "`omniarb models promote`",
+                    alias=alias,
+                )
+            version, passed_over = self._newest_that_loads(earlier)
+            why = f"rolled back from version {now}" if now else "rolled back"
+            decision = Decision(
+                ROLLBACK,
+                who,
+                self.name,
+                alias,
+                now,
+                version,
+                version,
+                None,
+                why,
+                {"passed_over": passed_over},
+            )
+            client.set_registered_model_alias(self.name, alias, version)
+            append(self.store, decision, self.clock)
+            return decision
+
+    def _newest_that_loads(self, versions: list[str]) -> tuple[str, dict[str, str]]:
+        passed_over: dict[str, str] = {}
+        for version in reversed(versions):
+            try:
+                load_version(self.store, self.name, version)
+            except (ModelError, InputError) as error:
+                passed_over[version] = error.message
+            else:
+                return version, passed_over
+        raise ModelError(
+            f"none of the earlier versions {', '.join(passed_over)} of {self.name} loads; train another one",
+            versions=list(passed_over),
+        )
+
+    def _decide(self, gate: Gate, request: Request, who: str) -> Decision:
+        verdict = self._verdict(gate, request)
+        refusal = verdict.refusal
+        decision = Decision(
+            kind=REQUEST,
+            who=who,
+            name=self.name,
+            alias=request.alias,
+            before=request.before,
+            asked=request.asked,
+            after=request.asked if refusal is None else request.before,
+            reason=refusal.reason if refusal else None,
+            why=refusal.detail if refusal else _praise(verdict),
+            evidence=asdict(verdict.evidence) if verdict.evidence else {},
+        )
+        self._carry_out(self.store.client(), request, decision)
+        return decision
+
+    def _verdict(self, gate: Gate, request: Request) -> Verdict:
+        try:
+            candidate = load_version(self.store, self.name, request.asked)
+        except ModelError as error:
+            return Verdict(Refusal(Reason.MODEL_UNUSABLE, error.message))
+        if request.alias != self.champion:
+            return Verdict(gate.fits(candidate))
+        return gate.judge(candidate, self._incumbent(request.before), self._attempt(request))
+
+    def _incumbent(self, version: str | None) -> Champion | None:
+        """Load what serves; a version that does not load defends nothing."""
+        try:
+            return load_version(self.store, self.name, version) if version else None
+        except (ModelError, InputError):
+            return None
+
+    def _attempt(self, request: Request) -> int:
+        """Return how often this was tested before, plus one."""
+        same: list[Any] = [
+            entry
+            for entry in read_ledger(self.store)
+            if (entry["name"], entry["alias"], entry["from"], entry.get("asked"))
+            == (self.name, request.alias, request.before, request.asked)
+            and entry.get("kind") == REQUEST
+            and entry["evidence"]
+        ]
+        return len(same) + 1
+
+    def _carry_out(self, client: MlflowClient, request: Request, decision: Decision) -> None:
+        """Move the alias to where it was decided to be, tag the version, and write the ledger.
+
+        A crash between two writes leaves an open request at worst, never a decision nobody took: an alias
+        is given before it is written down, and taken back after.
+        """
+        now = alias_version(client, self.name, request.alias)
+        if now not in (request.asked, request.before):
+            raise ModelError(
+                f"{request.alias} of {self.name} points to {f'version {now}' if now else 'nothing'} by now; "
+                "decide that first (`omniarb models promote`)",
+                alias=request.alias,
+            )
+        accepted = decision.reason is None
+        if accepted:
+            client.set_registered_model_alias(self.name, request.alias, request.asked)
+        append(self.store, decision, self.clock)
+        if not accepted and now == request.asked:
+            if request.before is None:
+                client.delete_registered_model_alias(self.name, request.alias)
+            else:
+                client.set_registered_model_alias(self.name, request.alias, request.before)
+        said = f"{request.alias} {'accepted' if accepted else 'refused'}: {decision.why}"
+        client.set_model_version_tag(self.name, request.asked, "gate", said[:500])
+        client.set_model_version_tag(
+            self.name, request.asked, "gate_reason", decision.reason.value if decision.reason else ""
+        )
+
+
+def _praise(verdict: Verdict) -> str:
+    evidence = verdict.evidence
+    if evidence is None:
+        return "it loads, answers its example and reads the features computed here"
+    return (
+        f"skill {evidence.skill:+.4f} ({evidence.skill_lower:+.4f} to {evidence.skill_upper:+.4f}) against "
+        f"{evidence.incumbent} over {evidence.forecasts} forecasts, evidence {evidence.e_value:.3g} of "
+        f"{evidence.needed:g}"
+    )

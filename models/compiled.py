@@ -1,0 +1,22 @@
+"""The one way in which models turn functions of numbers and arrays into machine code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+from core.kernel_cache import VARIABLE
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Mark a function to be compiled at its first call; it releases the GIL.
+
+    Nothing is reordered or fused, so every machine gives the same bits. The machine code is kept where
+    :mod:`core.kernel_cache` says, if a process has asked for that.
+    """
+    return cast(F, njit(nogil=True, error_model="numpy", cache=VARIABLE in os.environ)(function))

@@ -1,0 +1,33 @@
+"""What cannot be searched is refused in one line, before anything is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.evolve import run_evolve
+from core.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("targets", "scheduler", "models", "said"),
+    [
+        (["base_fee_2"], "grid", [], "no scheduler is called 'grid'; there are asha, pbt"),
+        (["base_fee_2"], "asha", ["oracle"], "no model is called 'oracle'; there are boosting"),
+        (["weather"], "asha", [], "there is no target 'weather'; there are base_fee_2"),
+        ([], "asha", [], "name a target"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_starts(
+    targets: list[str],
+    scheduler: str,
+    models: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "README.md").touch()
+    monkeypatch.setenv("OMNIARB_DATA", str(tmp_path))
+    with pytest.raises(InputError, match=said):
+        run_evolve(targets, 1, scheduler, models, 1, "", 7, True, True)

@@ -1,0 +1,54 @@
+"""The registry says everything about every feature, and the reference page says the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import InputError
+from features.facts import FactRecorder
+from features.feature_set import FeatureSet
+from features.registry import BLOCK, CYCLE, FEATURE_SETS, FEATURES, MARKET, SCHEMA, describe, feature_set
+from features.registry_page import table_of
+from tests.small_market import Market
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "features.md"
+FACTS = {*FactRecorder({}, ()).columns().columns, "quotes", "depths", "touched"}
+EVERY = pytest.mark.parametrize("features", FEATURE_SETS.values(), ids=FEATURE_SETS)
+
+
+@EVERY
+def test_every_feature_has_a_unit_a_meaning_and_inputs_that_exist(features: FeatureSet) -> None:
+    for feature in features.features:
+        assert feature.unit
+        assert feature.doc.endswith(".")
+        assert feature.inputs
+        assert set(feature.inputs) <= FACTS, feature.name
+        assert feature.low < feature.high
+        assert feature.absent == "" or feature.absent.endswith(".")
+
+
+@EVERY
+def test_the_reference_page_lists_the_set_as_it_is(features: FeatureSet) -> None:
+    assert table_of(features) in PAGE.read_text()
+
+
+def test_the_market_begins_with_the_block() -> None:
+    assert MARKET.features[: len(FEATURES)] == FEATURES == BLOCK.features
+    assert BLOCK.schema == SCHEMA
+    assert not set(MARKET.names) & set(CYCLE.names)
+
+
+def test_a_missing_value_has_its_reason() -> None:
+    row = Market().step(1)
+    why = BLOCK.why_missing(row)
+    assert set(why) == set(row.missing)
+    assert str(why["winning_bid_log"]) == "feature_missing: Nobody recorded the winning bid."
+    assert all(refusal.detail for refusal in why.values())
+
+
+@pytest.mark.parametrize("ask", [describe, feature_set])
+def test_an_unknown_name_is_refused(ask: object) -> None:
+    with pytest.raises(InputError):
+        ask("nothing")  # type: ignore[operator]

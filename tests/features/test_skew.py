@@ -1,0 +1,52 @@
+"""Logged rows are held against the batch path's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.errors import InputError
+from core.reasons import Reason
+from features.batch import build
+from features.registry import BLOCK, MARKET
+from features.skew import skew
+from market.context import NO_CONTEXT
+from tests.features.watched import Watched, watch
+
+
+@pytest.fixture(scope="module")
+def watched() -> Watched:
+    return watch([([(place, 1, 0.02, True)], NO_CONTEXT, None) for place in (0, 1, 3, 0, 1)])
+
+
+def test_rows_as_they_were_served_have_no_skew(watched: Watched) -> None:
+    report = skew(watched.rows[1:4], build(watched.facts, MARKET))
+    assert (report.rows, report.first, report.refusal) == (3, None, None)
+
+
+def test_a_row_that_was_served_otherwise_is_told_with_its_distance(watched: Watched) -> None:
+    row = watched.rows[2]
+    values = list(row.values)
+    place = row.names.index("depth_log")
+    values[place] = float(np.nextafter(values[place], 100))
+    report = skew([*watched.rows[:2], replace(row, values=tuple(values))], build(watched.facts, MARKET))
+    assert report.by_feature == {"depth_log": 1}
+    assert report.refusal is not None
+    assert report.refusal.reason is Reason.FEATURE_SKEW
+    assert "depth_log of block 103" in report.refusal.detail
+    assert "1 floats apart" in report.refusal.detail
+
+
+def test_a_row_of_a_block_that_the_batch_does_not_have_is_told(watched: Watched) -> None:
+    report = skew(watched.rows, build(watched.facts.head(3), MARKET))
+    assert (report.rows, report.unknown_blocks) == (3, (104, 105))
+    assert report.refusal is not None
+    assert report.refusal.reason is Reason.FEATURE_SKEW
+
+
+def test_rows_of_another_set_are_refused(watched: Watched) -> None:
+    with pytest.raises(InputError) as caught:
+        skew(watched.rows, build(watched.facts, BLOCK))
+    assert caught.value.fields["reason"] is Reason.FEATURE_SET_DIFFERS
