@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from core.errors import ModelError
-from models.compiled import compiled
 
 
 @compiled

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import compiled
+from core.compiled import compiled
 from models.scaling import CLIP
 
 Array = NDArray[np.float64]

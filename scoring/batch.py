@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from core.errors import InputError
 from scoring.columns import EdgeColumns
-from scoring.compiled import compiled
 from scoring.devices.device import CycleTable, Top
 from scoring.reserve import NOTHING, Kept, Mark, Reserve, drop_below, keep_best, put, room_for, stands_above
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from core.errors import InputError
 from core.seams import Randomness
 from scoring.columns import EdgeColumns
-from scoring.compiled import compiled
 from scoring.devices.device import CycleTable
 
 LEAST_HOPS, MOST_HOPS = 2, 5

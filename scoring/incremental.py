@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from core.errors import InputError
 from scoring.batch import BLOCK, Majorants, collect, hops_of, majorants_of, net_value, survivors
 from scoring.columns import EdgeColumns
-from scoring.compiled import compiled
 from scoring.devices.device import Change, CycleTable, Top
 from scoring.postings import Postings, postings_of
 from scoring.reserve import Kept, Mark, drop_stale, keep_best, put, stands_above

@@ -16,8 +16,8 @@ from math import inf, log1p, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from scoring.columns import MOEBIUS, SEGMENTED, WEIGHTED, EdgeColumns, PieceColumns
-from scoring.compiled import compiled
 from scoring.kernels.curves import Floats, evaluate, smooth
 
 STEEPER = 1.0 + 2.0**-20

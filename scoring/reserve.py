@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.compiled import compiled
+from core.compiled import compiled
 from scoring.devices.device import Top
 
 Mark = tuple[int, float, int]

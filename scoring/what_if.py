@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from scoring.batch import BEND, BLOCK, RATE, Majorants, net_value, survivors
-from scoring.compiled import compiled
 from scoring.devices.device import Top
 from scoring.postings import Postings
 from scoring.reserve import Kept, Mark, is_stale, offer, stands_above, unheap

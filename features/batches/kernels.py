@@ -5,27 +5,19 @@ Nothing is reordered or fused, so the bits are those of the same arithmetic in P
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from features.groups.prices import PPM
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 _PARTIALS = 64
 """More than ever are: 53 bits each over the 2100 or so that a float can reach."""
-F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _compiled(function: F) -> F:
-    return cast(F, njit(nogil=True, error_model="numpy")(function))
-
-
-@_compiled
+@compiled
 def follow(values: Floats, step: float) -> Floats:
     """Return the exponentially weighted mean after each row; NaN before the first known value."""
     result = np.empty(len(values))
@@ -38,7 +30,7 @@ def follow(values: Floats, step: float) -> Floats:
     return result
 
 
-@_compiled
+@compiled
 def gaps(quotes: Floats, pair_of: Integers, pool_of: Integers) -> Floats:
     """Return ``float64[3, block]``: widest and mean gap in ppm, and age in blocks.
 
@@ -90,7 +82,7 @@ def gaps(quotes: Floats, pair_of: Integers, pool_of: Integers) -> Floats:
     return result
 
 
-@_compiled
+@compiled
 def builder_windows(builders: Integers, window: int, kinds: int) -> Integers:
     """Return ``int64[4, block]`` of the last blocks: by this builder, known, distinct, sum of squares.
 
@@ -117,7 +109,7 @@ def builder_windows(builders: Integers, window: int, kinds: int) -> Integers:
     return result
 
 
-@_compiled
+@compiled
 def builder_bids(builders: Integers, bids: Floats, step: float, kinds: int) -> Floats:
     """Return ``float64[2, block]``: the builder's mean bid, and blocks since its last one."""
     result = np.full((2, len(builders)), np.nan)
@@ -137,7 +129,7 @@ def builder_bids(builders: Integers, bids: Floats, step: float, kinds: int) -> F
     return result
 
 
-@_compiled
+@compiled
 def _rounded(partials: Floats, count: int) -> float:
     """Return the sum of partials that do not overlap, the smallest first."""
     if count == 0:
@@ -159,7 +151,7 @@ def _rounded(partials: Floats, count: int) -> float:
     return float(high)
 
 
-@_compiled
+@compiled
 def _add(partials: Floats, count: int, value: float) -> int:
     """Add a value to partials that do not overlap, without rounding; return how many there are then."""
     kept = 0
@@ -179,7 +171,7 @@ def _add(partials: Floats, count: int, value: float) -> int:
     return kept
 
 
-@_compiled
+@compiled
 def exact_sums(values: Floats, ends: Integers) -> Floats:
     """Return the correctly rounded sum of successive slices of values, as ``math.fsum`` gives it.
 
@@ -199,7 +191,7 @@ def exact_sums(values: Floats, ends: Integers) -> Floats:
     return result
 
 
-@_compiled
+@compiled
 def exact_window_sums(values: Floats, window: int) -> Floats:
     """Return the correctly rounded sum of each value and those before it in the window.
 

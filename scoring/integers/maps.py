@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.compiled import compiled
+from core.compiled import compiled
 from scoring.integers.pairs import PPM, PairRows, reserves_of
 from scoring.integers.words import as_float
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from core.errors import InputError
 from market.arrays.limbs import to_limbs
-from scoring.compiled import compiled
 from scoring.integers.words import (
     ONE,
     ZERO,

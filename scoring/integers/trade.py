@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from core.errors import InputError
 from core.reasons import Reason
-from scoring.compiled import compiled
 from scoring.integers.maps import CycleMap, at_waist, changes_to_try, cycle_map, rate_and_bend
 from scoring.integers.pairs import PPM, PairRows, amount_out, reserves_of, smallest_input
 from scoring.integers.words import ONE, ZERO, Words2, added, as_float, from_float, is_less, subtracted

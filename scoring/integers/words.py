@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from scoring.compiled import compiled
+from core.compiled import compiled
 
 Word = np.uint64
 Words2 = tuple[Word, Word]

@@ -16,7 +16,7 @@ from __future__ import annotations
 from math import inf, sqrt
 from typing import NamedTuple
 
-from scoring.compiled import compiled
+from core.compiled import compiled
 
 Point = tuple[float, float, float, float]
 """Input, profit, slope of the profit, and about how much more input leads the first hop to a kink."""

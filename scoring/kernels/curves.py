@@ -23,8 +23,8 @@ from math import asinh, exp, expm1, inf, log1p, sinh, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from scoring.columns import MOEBIUS, SEGMENTED, SOLIDLY_STABLE, STABLE, WEIGHTED, EdgeColumns, PieceColumns
-from scoring.compiled import compiled
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]

@@ -17,8 +17,8 @@ from math import inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from scoring.columns import MOEBIUS, SEGMENTED, EdgeColumns, PieceColumns
-from scoring.compiled import compiled
 from scoring.kernels.bracket import CLEARLY_FALLING, GAP_RELATIVE, GAP_UNITS, Found, bracket, narrowed, result
 from scoring.kernels.curves import Floats, Places, moebius, on_piece, piece_at, smooth
 from scoring.kernels.walk import walk

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from math import inf, sqrt
 
-from scoring.compiled import compiled
+from core.compiled import compiled
 from scoring.kernels.curves import Floats
 
 Map = tuple[float, float]

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from core.errors import InputError
 from scoring.columns import EdgeColumns
-from scoring.compiled import compiled
 
 _MOST_HALVES = 2**31 - 1
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.compiled import compiled
+from core.compiled import compiled
 
 WIDTH = 4
 _SIZE, _WORST = 0, 1

@@ -18,8 +18,8 @@ from math import inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from scoring.columns import EdgeColumns, PieceColumns
-from scoring.compiled import compiled
 from scoring.kernels.solve import solve
 from scoring.search.halves import Halves, Side
 from scoring.search.keeper import WIDTH, Keeper, keep, least_net

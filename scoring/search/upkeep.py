@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from scoring.columns import EdgeColumns
-from scoring.compiled import compiled
 from scoring.search.halves import Halves, Side
 
 UPWARD = 1.0 + 2.0**-40

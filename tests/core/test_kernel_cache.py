@@ -57,7 +57,7 @@ def test_only_the_newest_versions_are_kept(rooms: Path, tmp_path: Path) -> None:
 
 def test_a_kernel_is_read_back_by_the_next_process(tmp_path: Path) -> None:
     code = (
-        "import numpy as np; from scoring.compiled import compiled\n"
+        "import numpy as np; from core.compiled import compiled\n"
         "from scoring.kernels.curves import evaluate\n"
         "from scoring.columns import moebius_columns\n"
         "one = np.ones(1, np.int32)\n"

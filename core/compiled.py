@@ -1,4 +1,4 @@
-"""The one way in which scoring turns functions of numbers and arrays into machine code."""
+"""The one way in which functions of numbers and arrays become machine code."""
 
 from __future__ import annotations
 
