@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks.harness import Result, markdown, measure
 from benchmarks.registry import BENCHMARKS, measured_elsewhere
-from cli.output import print_json
+from cli.output import print_json, try_to_write
 from core.errors import InputError
 
 
@@ -29,7 +29,7 @@ def run_bench(name: str, *, as_json: bool, write: Path | None) -> bool:
         known = ", ".join(sorted(BENCHMARKS))
         raise InputError(f"there is no benchmark '{name}'; there are: all, {known}", name=name)
     if write is not None:
-        _try_to_write(write)
+        try_to_write(write)
     names = sorted(BENCHMARKS) if name == "all" else [name]
     results = []
     for each in names:
@@ -42,15 +42,6 @@ def run_bench(name: str, *, as_json: bool, write: Path | None) -> bool:
     if write is not None:
         write.write_text(markdown(results, measured_elsewhere()))
     return all(result.ok for result in results)
-
-
-def _try_to_write(page: Path) -> None:
-    """Open the page as it will be opened: a place that refuses is told now, not after an hour."""
-    there = page.exists()
-    with page.open("a"):
-        pass
-    if not there:
-        page.unlink()
 
 
 def _say(name: str, text: str) -> None:

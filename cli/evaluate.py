@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.harness import machine
 from cli.evaluate_view import card_lines, page, score_table, sentence, tracks_table
-from cli.output import print_json
+from cli.output import print_json, try_to_write
 from cli.screen import Screen
 from cli.tracking import check_store
 from core.config_loader import DATA_VARIABLE, ROOT, load_settings
@@ -78,19 +78,10 @@ def run_evaluation(options: EvaluateOptions) -> None:
             f"there is no target '{unknown[0]}'; there are {', '.join(TARGETS)}", unknown=unknown
         )
     if options.write is not None:
-        _try_to_write(options.write)
+        try_to_write(options.write)
     if options.track:
         check_store(settings.storage.mlflow_home)
     _evaluate(options, root, settings.storage.mlflow_home)
-
-
-def _try_to_write(page: Path) -> None:
-    """Open the page as it will be opened: a place that refuses is told now, not after minutes."""
-    there = page.exists()
-    with page.open("a"):
-        pass
-    if not there:
-        page.unlink()
 
 
 def _evaluate(options: EvaluateOptions, root: Path, home: Path) -> None:

@@ -35,7 +35,7 @@ def score_table(card: Scorecard) -> Table:
     loss, second = LOSSES[card.kind]
     table = Table(pad_edge=False)
     table.add_column("forecaster", no_wrap=True)
-    for heading in (_LOSS_NAMES[loss], "skill, 95 %", f"skill {_LOSS_NAMES[second]}", "covers", "µs"):
+    for heading in (_LOSS_NAMES[loss], "skill, 95 %", f"by {_LOSS_NAMES[second]}", "covers", "µs"):
         table.add_column(heading, justify="right", no_wrap=True)
     for line in card.lines:
         style = "bold" if line.name == card.champion else "dim" if line.baseline else ""
@@ -82,7 +82,7 @@ def tracks_table(scores: Sequence[TrackScore]) -> Table:
 
 def page(document: dict[str, Any], cards: Sequence[Scorecard], scores: Sequence[TrackScore]) -> str:
     """Return everything as a page of Markdown."""
-    extent = "some 2,000 rows of each target" if document["short"] else "all targets in full"
+    extent = "some 2,000 rows of each target" if document["short"] else "all rows up to that many"
     lines = [
         _INTRODUCTION,
         f"{document['machine']}; commit {document['code_version']}; {document['measured_at']}; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 from core.errors import InputError
 
@@ -20,6 +21,21 @@ def print_json(document: object) -> None:
         raise InputError("stdout is closed, so the document has nowhere to go; send it to a file or a pipe")
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
     sys.stdout.flush()
+
+
+def try_to_write(page: Path) -> None:
+    """Open a page as it will be opened at the end: a place that refuses is told now, not after minutes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    there = page.exists()
+    with page.open("a"):
+        pass
+    if not there:
+        page.unlink()
 
 
 def printable(text: str) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.baselines import _Stateless
+from models.baselines import Stateless
 from models.forecaster import Window
 from models.inputs import read_baseline
 
 
-class AsServed(_Stateless):
+class AsServed(Stateless):
     """Says again what was said on a row; it learns nothing.
 
     A mix of such experts weighs exactly the forecasts that were served, and no model has to run twice.

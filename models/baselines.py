@@ -9,8 +9,8 @@ from models.forecaster import Forecaster, Window
 from models.residual import formula
 
 
-class _Stateless:
-    """Nothing to learn, nothing to keep."""
+class Stateless:
+    """A forecaster with nothing to learn and nothing to keep."""
 
     def learn_one(self, window: Window, label: float) -> None:
         """Do nothing."""
@@ -31,7 +31,7 @@ class _Stateless:
             raise ModelError("a baseline has no state; this snapshot belongs to another model")
 
 
-class Persistence(_Stateless):
+class Persistence(Stateless):
     """The base fee stays what it is in the last block."""
 
     name = "persistence"
@@ -50,7 +50,7 @@ class Persistence(_Stateless):
             raise ModelError("a window needs a row with the feature base_fee_gwei") from None
 
 
-class ExactFormula(_Stateless):
+class ExactFormula(Stateless):
     """The base fee of the next block, exact by EIP-1559, held for the horizon."""
 
     name = "exact_formula"

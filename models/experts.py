@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from core.errors import ModelError
-from models.baselines import _Stateless
+from models.baselines import Stateless
 from models.forecaster import Forecaster, Window
 from models.inputs import read_baseline
 
 
-class GivenBaseline(_Stateless):
+class GivenBaseline(Stateless):
     """Says what the rows' ``baseline`` says: the best cheap forecast as an expert of its own."""
 
     name = "given_baseline"
