@@ -107,7 +107,7 @@ def _latency_rows(market: BenchMarket, table: CycleTable, uses: NDArray[np.int64
     measured = []
     for pools, count in EVENTS.items():
         events = _events(market, pools, count, uses)
-        stages = _stages(scorer, pairs, table, events)
+        stages = _stages(scorer, market, pairs, table, events)
         what = f"{pools} touched pool{'s' * (pools > 1)} to the integer top 10 of {CYCLES:,} cycles"
         p50, p99 = np.percentile(stages.sum(axis=1), (50, 99)).tolist()
         if pools > 1:
@@ -123,7 +123,7 @@ def _latency_rows(market: BenchMarket, table: CycleTable, uses: NDArray[np.int64
             Row("cycles that it is in, mean", _mean_uses(events, uses), "cycles"),
         ]
     evenly = _events(market, 1, EVENTS[1], np.ones(len(market), np.int64))
-    whole = _stages(scorer, pairs, table, evenly).sum(axis=1)
+    whole = _stages(scorer, market, pairs, table, evenly).sum(axis=1)
     return [
         *measured,
         Row("1 touched pool, each as likely, p50", float(np.median(whole)), "us"),
@@ -136,9 +136,12 @@ def _mean_uses(events: list[Event], uses: NDArray[np.int64]) -> float:
 
 
 def _stages(
-    scorer: IncrementalScorer, pairs: PairRows, table: CycleTable, events: list[Event]
+    scorer: IncrementalScorer, market: BenchMarket, pairs: PairRows, table: CycleTable, events: list[Event]
 ) -> NDArray[np.float64]:
-    """Return microseconds of scoring, ranking and integers, shape ``(events, 3)``."""
+    """Return microseconds of scoring, ranking and integers, shape ``(events, 3)``.
+
+    The integers end with the amounts of the trade that nets most by its exact profit.
+    """
     stages = []
     with without_collection():
         for event in events:
@@ -148,7 +151,10 @@ def _stages(
             top = scorer.top(BEST)
             ranked = time.perf_counter()
             pairs[event.change.edges] = event.pairs
-            best_pair_trades(pairs, table.hops[top.rows].astype(np.int64))
+            trades = best_pair_trades(pairs, table.hops[top.rows].astype(np.int64))
+            worths = market.worth[table.start[top.rows]].tolist()
+            values = [worth * profit for worth, profit in zip(worths, trades.profits, strict=True)]
+            trades[values.index(max(values))]
             stages.append((updated - begun, ranked - updated, time.perf_counter() - ranked))
     return 1e6 * np.array(stages)
 

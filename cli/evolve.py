@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -31,9 +32,11 @@ from pipeline.evaluate import capped
 from pipeline.evolution.evolve import Evolved, EvolveOptions, evolve
 from pipeline.evolution.search import Scheduler
 from pipeline.evolution.tracking import RunLog
-from serving.ray_session import signals_deferred, start_ray
+from serving.ray_session import start_ray
 
 CPUS = 2
+PATIENCE_S = 5.0
+"""How long a cluster may take to answer the door."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +152,12 @@ def _start(address: str) -> None:
         start_ray(CPUS)
         return
     try:
-        with signals_deferred():
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        # Ray itself would knock for ever
+        host, _, port = address.removeprefix("ray://").rpartition(":")
+        with socket.create_connection((host, int(port)), PATIENCE_S):
+            pass
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, OverflowError, RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or ["no answer"])[0]
         raise InputError(
             f"no Ray cluster at {address} ({reason}); start one with `ray start --head`, "

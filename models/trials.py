@@ -17,7 +17,7 @@ from features.schema import FeatureSchema
 from models.courses import Course, ranked_features
 from models.forecaster import Forecaster
 from models.inputs import BASELINE
-from models.prequential import anchor_of
+from models.label_stream import anchor_of
 from models.scorecard import LOSSES, losses_of
 from models.targets.table import TargetTable
 from models.trial_settings import Setting, build_model

@@ -95,20 +95,20 @@ def window(cycle: CycleMap, short: float) -> tuple[float, float]:
 
 
 @compiled
-def changes_to_try(cycle: CycleMap, start: float, short: float, samples: int) -> NDArray[np.float64]:
-    """Return changes of the waist ``start`` after which the profit may be less than ``short`` below the best.
+def changes_to_try(cycle: CycleMap, start: float, short: float, changes: NDArray[np.float64]) -> int:
+    """Write changes of the waist ``start`` after which the profit may be less than ``short`` below the best.
 
-    All, if they are no more than ``samples``. Otherwise those next to the best; or spread, where the profit
+    All, if there is room for them. Otherwise those next to the best; or spread, where the profit
     is so flat that it does not matter, since neighbours may all be rounded alike.
     """
+    samples = len(changes)
     low, high = window(cycle, short)
     flat_low, flat_high = window(cycle, short / samples)
     step = max(np.floor((flat_high - flat_low) / samples), 1.0)
     middle = np.floor(at_waist(cycle, cycle.size))
     first = min(middle - step * (samples // 2), np.floor(high) - step * (samples - 1))
     first = max(first, np.ceil(low), 1.0)
-    count = min(max((np.floor(high) - first) / step + 1.0, 0.0), float(samples))
-    changes = np.empty(int(count))
-    for at in range(len(changes)):
+    count = int(min(max((np.floor(high) - first) / step + 1.0, 0.0), float(samples)))
+    for at in range(count):
         changes[at] = first + step * at - start
-    return changes
+    return count

@@ -13,6 +13,7 @@ next integer changes by. The best is then computed exactly, so floats choose and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +34,12 @@ _MARGIN = 2.0**-46
 _NEARLY = 1e-9
 """A change in floats that is as near to an integer is taken for it."""
 
+_CHANGES, _BEFORE, _AFTER, _FRACTIONS = range(4)
+_ROWS = 4
+"""Of floats to work in."""
+
 _TRADED, _NO_RESERVES, _NO_GAIN, _DUST, _REFUSED, _NO_ROW = range(6)
+_FOREIGN_ROW = "a hop is no row of the pairs; make both from the same edges"
 _REASONS = {
     _NO_RESERVES: Reason.ZERO_LIQUIDITY,
     _NO_GAIN: Reason.RATE_BELOW_ONE,
@@ -94,13 +100,63 @@ def best_pair_trade(pairs: PairRows, hops: NDArray[np.int64]) -> PairTrade | Rea
     'rate_below_one'
     """
     amounts: NDArray[np.uint64] = np.empty((len(hops) + 1, 2), np.uint64)
-    outcome, upper_bound = _trade(pairs, hops, amounts)
-    if outcome != _TRADED:
-        return _refusal(outcome)
-    return PairTrade(tuple([low | high << 64 for low, high in amounts.tolist()]), upper_bound)
+    floats, other = np.empty((_ROWS, SAMPLES)), np.empty_like(amounts)
+    outcome, upper_bound = _trade(pairs, hops, amounts, other, floats)
+    if outcome == _NO_ROW:
+        raise InputError(_FOREIGN_ROW)
+    return _pair_trade(amounts, upper_bound) if outcome == _TRADED else _REASONS[outcome]
 
 
-def best_pair_trades(pairs: PairRows, cycles: NDArray[np.int64]) -> list[PairTrade | Reason]:
+class PairTrades(Sequence["PairTrade | Reason"]):
+    """The best integer trades of many cycles, one for each, or why there is none.
+
+    Amounts stay machine words until a trade is looked at: who ranks many and takes one needs the profits of
+    all, and the amounts of that one.
+
+    Parameters
+    ----------
+    amounts
+        uint64 words of shape ``(cycles, width + 1, 2)``, the lower word first.
+    outcomes, lengths
+        int64; what became of each cycle, and its hops.
+    profits
+        uint64 words of shape ``(cycles, 2)``.
+    bounds
+        float64; what no input earns more than.
+    """
+
+    __slots__ = ("_amounts", "_bounds", "_lengths", "_outcomes", "_profits")
+
+    def __init__(
+        self,
+        amounts: NDArray[np.uint64],
+        outcomes: list[int],
+        lengths: NDArray[np.int64],
+        profits: NDArray[np.uint64],
+        bounds: NDArray[np.float64],
+    ) -> None:
+        self._amounts = amounts
+        self._outcomes = outcomes
+        self._lengths = lengths
+        self._profits = profits
+        self._bounds = bounds
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    def __getitem__(self, at: int) -> PairTrade | Reason:  # type: ignore[override]
+        outcome = self._outcomes[at]
+        if outcome != _TRADED:
+            return _REASONS[outcome]
+        return _pair_trade(self._amounts[at, : self._lengths[at] + 1], float(self._bounds[at]))
+
+    @property
+    def profits(self) -> list[int]:
+        """Profit of each trade, raw units of its start token; 0 where there is none."""
+        return [low | high << 64 if high else low for low, high in self._profits.tolist()]
+
+
+def best_pair_trades(pairs: PairRows, cycles: NDArray[np.int64]) -> PairTrades:
     """Return the best integer trade of each of many cycles; see :func:`best_pair_trade`.
 
     Parameters
@@ -109,25 +165,33 @@ def best_pair_trades(pairs: PairRows, cycles: NDArray[np.int64]) -> list[PairTra
         From :func:`scoring.integers.pairs.pair_rows`.
     cycles
         Rows of ``pairs``, shape ``(cycles, width)``; short cycles are padded at the end with its last row.
+
+    Raises
+    ------
+    InputError
+        If a hop is not a row of ``pairs``.
+
+    Examples
+    --------
+    >>> from scoring.integers.pairs import pair_rows
+    >>> pairs = pair_rows([(10**21, 2 * 10**12, 3000), (2 * 10**12, 11 * 10**20, 3000)])
+    >>> trades = best_pair_trades(pairs, np.array([[0, 1], [1, 0]]))
+    >>> trades.profits, [type(trade).__name__ for trade in trades]
+    ([1047236224807529899, 0], ['PairTrade', 'Reason'])
     """
     count, width = cycles.shape
     amounts: NDArray[np.uint64] = np.empty((count, width + 1, 2), np.uint64)
-    ends, bounds = np.empty((count, 2), np.int64), np.empty(count)
-    _trades(pairs, cycles, amounts, ends, bounds)
-    # one list for all: a list of its own for every trade would take longer than finding the trade
-    words = iter(amounts.reshape(-1).tolist())
-    flat = tuple([low | high << 64 if high else low for low, high in zip(words, words, strict=True)])
-    starts = range(0, len(flat), width + 1)
-    return [
-        PairTrade(flat[start : start + length + 1], bound) if outcome == _TRADED else _refusal(outcome)
-        for start, (outcome, length), bound in zip(starts, ends.tolist(), bounds.tolist(), strict=True)
-    ]
+    profits: NDArray[np.uint64] = np.empty((count, 2), np.uint64)
+    ends, bounds = np.empty((2, count), np.int64), np.empty(count)
+    _trades(pairs, cycles, amounts, profits, ends, bounds)
+    outcomes = ends[0].tolist()
+    if _NO_ROW in outcomes:
+        raise InputError(_FOREIGN_ROW)
+    return PairTrades(amounts, outcomes, ends[1], profits, bounds)
 
 
-def _refusal(outcome: int) -> Reason:
-    if outcome == _NO_ROW:
-        raise InputError("a hop is no row of the pairs; make both from the same edges")
-    return _REASONS[outcome]
+def _pair_trade(amounts: NDArray[np.uint64], upper_bound: float) -> PairTrade:
+    return PairTrade(tuple([low | high << 64 for low, high in amounts.tolist()]), upper_bound)
 
 
 @compiled
@@ -135,21 +199,38 @@ def _trades(
     pairs: PairRows,
     cycles: NDArray[np.int64],
     amounts: NDArray[np.uint64],
+    profits: NDArray[np.uint64],
     ends: NDArray[np.int64],
     bounds: NDArray[np.float64],
 ) -> None:
     """Write the trade of every cycle: amounts, what became of it, its hops, and the bound of its profit."""
+    # allocated once: for one cycle after the other it would take as long as the search
+    floats, other = np.empty((_ROWS, SAMPLES)), np.empty((cycles.shape[1] + 1, 2), np.uint64)
     for cycle in range(len(cycles)):
         length = cycles.shape[1]
         while length > 0 and cycles[cycle, length - 1] == len(pairs) - 1:
             length -= 1
-        ends[cycle, 1] = length
-        ends[cycle, 0], bounds[cycle] = _trade(pairs, cycles[cycle, :length], amounts[cycle, : length + 1])
+        traded = amounts[cycle, : length + 1]
+        outcome, bounds[cycle] = _trade(pairs, cycles[cycle, :length], traded, other[: length + 1], floats)
+        ends[0, cycle], ends[1, cycle] = outcome, length
+        profits[cycle, 0], profits[cycle, 1] = ZERO, ZERO
+        if outcome == _TRADED:
+            first, last = (traded[0, 0], traded[0, 1]), (traded[length, 0], traded[length, 1])
+            profits[cycle, 0], profits[cycle, 1] = subtracted(last, first)
 
 
 @compiled
-def _trade(pairs: PairRows, hops: NDArray[np.int64], amounts: NDArray[np.uint64]) -> tuple[int, float]:
-    """Write the amounts of the best trade found; return what became of it, and the bound of its profit."""
+def _trade(
+    pairs: PairRows,
+    hops: NDArray[np.int64],
+    amounts: NDArray[np.uint64],
+    other: NDArray[np.uint64],
+    floats: NDArray[np.float64],
+) -> tuple[int, float]:
+    """Write the amounts of the best trade found; return what became of it, and the bound of its profit.
+
+    ``other``, as ``amounts``, and ``floats`` are room to work in.
+    """
     for row in hops:
         if not 0 <= row < len(pairs):
             return _NO_ROW, 0.0
@@ -163,14 +244,14 @@ def _trade(pairs: PairRows, hops: NDArray[np.int64], amounts: NDArray[np.uint64]
     bound = cycle.profit + _MARGIN * (cycle.size + cycle.profit)
     if bound < 1.0:
         return _DUST, bound
-    fractions = np.empty(len(hops))
+    fractions = floats[_FRACTIONS]
     waist = from_float(max(at_waist(cycle, cycle.size), 1.0))
     step = (ONE, ZERO)
     while not _walk(pairs, hops, cycle.waist, waist, amounts, fractions):
         if not is_less(step, waist):
             return _REFUSED, bound
         waist, step = subtracted(waist, step), added(step, step)
-    _improve(pairs, hops, cycle, bound, amounts, fractions)
+    _improve(pairs, hops, cycle, bound, amounts, other, floats)
     _run_forward(pairs, hops, amounts)
     return (_TRADED if _profit(amounts) > 0.0 else _DUST), bound
 
@@ -182,7 +263,8 @@ def _improve(
     cycle: CycleMap,
     bound: float,
     amounts: NDArray[np.uint64],
-    fractions: NDArray[np.float64],
+    other: NDArray[np.uint64],
+    floats: NDArray[np.float64],
 ) -> None:
     """Replace the input of a trade by that of another waist, if that is better."""
     profit = _profit(amounts)
@@ -190,17 +272,18 @@ def _improve(
     if short <= _ENOUGH * profit:
         return
     start = amounts[cycle.waist + 1, 0], amounts[cycle.waist + 1, 1]
-    changes = changes_to_try(cycle, as_float(start), short, SAMPLES)
-    before, after = _followed(pairs, hops, cycle.waist, amounts, fractions, changes)
+    fractions = floats[_FRACTIONS]
+    count = changes_to_try(cycle, as_float(start), short, floats[_CHANGES])
+    changes, before, after = floats[_CHANGES, :count], floats[_BEFORE, :count], floats[_AFTER, :count]
+    _follow(pairs, hops, cycle.waist, amounts, fractions, changes, before, after)
     chosen, most = 0.0, 0.0
-    for at in range(len(changes)):
+    for at in range(count):
         if after[at] - before[at] > most:
             chosen, most = changes[at], after[at] - before[at]
     if chosen == 0.0:
         return
     change = from_float(abs(chosen))
     waist = added(start, change) if chosen > 0.0 else subtracted(start, change)
-    other = np.empty(amounts.shape, np.uint64)
     if _walk(pairs, hops, cycle.waist, waist, other, fractions) and _profit(other) > profit:
         amounts[0, 0], amounts[0, 1] = other[0, 0], other[0, 1]
 
@@ -244,22 +327,24 @@ def _profit(amounts: NDArray[np.uint64]) -> float:
 
 
 @compiled
-def _followed(
+def _follow(
     pairs: PairRows,
     hops: NDArray[np.int64],
     waist: int,
     amounts: NDArray[np.uint64],
     fractions: NDArray[np.float64],
     changes: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return by how much the input and the output of a trade change when its waist does."""
-    before, after = changes.copy(), changes.copy()
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+) -> None:
+    """Write by how much the input and the output of a trade change when its waist does."""
+    before[:] = changes
+    after[:] = changes
     for hop in range(waist, -1, -1):
         wanted = amounts[hop + 1, 0], amounts[hop + 1, 1]
         _inputs(pairs, hops[hop], wanted, fractions[hop], before)
     for hop in range(waist + 1, len(hops)):
         _outputs(pairs, hops[hop], (amounts[hop, 0], amounts[hop, 1]), fractions[hop], after)
-    return before, after
 
 
 @compiled

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.evolve import run_evolve
+from cli.evolve import _start, run_evolve
 from core.errors import InputError
 
 
@@ -31,3 +31,9 @@ def test_bad_input_is_refused_before_anything_starts(
     monkeypatch.setenv("OMNIARB_DATA", str(tmp_path))
     with pytest.raises(InputError, match=said):
         run_evolve(targets, 1, scheduler, models, 1, "", 7, True, True)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "127.0.0.1:0x1", "127.0.0.1:99999"])
+def test_a_cluster_that_does_not_answer_is_refused_at_once(address: str) -> None:
+    with pytest.raises(InputError, match="no Ray cluster at"):
+        _start(address)

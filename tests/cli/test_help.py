@@ -9,7 +9,19 @@ import pytest
 
 from tests.cli.stage import files, omniarb, plain
 
-COMMANDS = ("run", "replay", "devnet", "record", "config", "chains", "bench", "doctor", "score", "train", "evaluate")
+COMMANDS = (
+    "run",
+    "replay",
+    "devnet",
+    "record",
+    "config",
+    "chains",
+    "bench",
+    "doctor",
+    "score",
+    "train",
+    "evaluate",
+)
 
 
 def test_help_lists_every_command() -> None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from core.errors import ModelError
@@ -20,7 +19,7 @@ from models.trials import CHUNKS, Trial
 from pipeline.evolution.evolve import EvolveOptions, evolve
 from pipeline.evolution.search import GRACE, Observer, Scheduler, search
 from pipeline.evolution.tracking import SNAPSHOT, RunLog
-from tests.models.target_tables import number_table
+from tests.models.target_tables import number_table, probability_table
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,7 +27,7 @@ pytestmark = [
     # Ray's own threads and files, ended with it
     pytest.mark.filterwarnings("default"),
 ]
-MODELS = ("river_tree", "river_series")
+MODELS = ("boosting", "river_series")
 
 
 class Notes(Observer):
@@ -57,7 +56,7 @@ def test_asha_logs_every_trial_and_judges_the_winner_on_rows_no_trial_saw(
     winner, run = evolved.winner, log.won(evolved.winner)
     assert len(evolved.tried) == 4
     assert all(one.error == "" and GRACE <= one.chunks <= CHUNKS for one in evolved.tried)
-    assert winner.tried.setting.model == "river_tree"
+    assert winner.tried.setting.model == "boosting"
     assert winner.judged == 300
     assert winner.skill.clear
     # what Ray ran is what runs without it
@@ -90,20 +89,20 @@ def test_a_population_repeats_exactly_and_takes_over_what_the_best_has_learned(t
         runs.append([(one.setting, one.chunks, one.skill) for one in tried])
         assert all(one.state is not None and one.chunks == CHUNKS for one in tried)
         models = [{setting.model for _, setting, _ in steps} for steps in notes.steps.values()]
-        assert {"river_tree", "river_series"} in models
+        assert {"boosting", "river_series"} in models
     assert runs[0] == runs[1]
 
 
 def test_a_search_whose_trials_all_fail_says_why(tmp_path: Path) -> None:
-    part = search_part(table(), 6000)
-    broken = replace(part, label=np.where(np.isfinite(part.label), 1e308, np.nan))
-    with pytest.raises(ModelError, match="every trial failed"):
+    part = search_part(probability_table(600, first_judged=400), 6000)
+    broken = replace(part, label=part.label / 2)
+    with pytest.raises(ModelError, match=r"every trial failed.*labels 0 and 1"):
         search(
-            {"a_number": broken},
+            {"coins": broken},
             trials=1,
             scheduler=Scheduler.ASHA,
             seed=7,
             folder=tmp_path,
             observer=Observer(),
-            models=("boosting",),
+            models=("river_logistic",),
         )

@@ -114,7 +114,9 @@ def test_a_list_of_cycles_gives_what_each_gives_alone() -> None:
         hops[place, : len(rows)] = np.arange(first, first + len(rows))
         first += len(rows)
     together = best_pair_trades(pairs, hops)
-    assert together == [best(rows) for rows in cycles]
+    alone = [best(rows) for rows in cycles]
+    assert list(together) == alone
+    assert together.profits == [trade.profit if isinstance(trade, PairTrade) else 0 for trade in alone]
     assert {type(trade) for trade in together} == {PairTrade, Reason}
 
 
@@ -123,6 +125,8 @@ def test_a_hop_that_is_no_row_is_refused(row: int) -> None:
     pairs = pair_rows([(10**9, 10**9, 0)] * 2)
     with pytest.raises(InputError):
         best_pair_trade(pairs, np.array([0, row]))
+    with pytest.raises(InputError):
+        best_pair_trades(pairs, np.array([[0, 1], [0, row]]))
 
 
 def test_cycles_that_cannot_be_traded_say_why() -> None:
