@@ -15,8 +15,9 @@ setup:
 run: setup
 	@$(BIN)/omniarb run $(ARGS)
 
+# kernels that were compiled before are taken from where the command line keeps them
 test: setup lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@export NUMBA_CACHE_DIR="$$($(BIN)/python -m core.kernel_cache)"; $(BIN)/python -m pytest $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff format --check .

@@ -137,7 +137,7 @@ def _exponent_row() -> Row:
         taken.append(log(each))
     slope = linear_regression(represented, taken).slope
     return at_most(
-        "growth of the search's time with combinations, 1,000..20,000 pools", slope, "exponent", EXPONENT
+        "growth of the warm search's time with combinations, 1,000..20,000 pools", slope, "exponent", EXPONENT
     )
 
 

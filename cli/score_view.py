@@ -201,7 +201,8 @@ def _together_rows(scored: Scored) -> list[tuple[str, str, str]]:
     rows = []
     if scored.together.considered:
         bound = portfolio.upper_bound
-        most = f"; no set of them nets more than {bound / _WEI:.6f}" if isfinite(bound) else ""
+        proven = f"; no set that uses each pool at most once nets more than {bound / _WEI:.6f}"
+        most = proven if isfinite(bound) else ""
         text = f"{portfolio.total_net / _WEI:.6f} {native} net"
         meaning = (
             f"{len(portfolio.opportunities)} of the best {scored.together.considered}, sized jointly{most}"
@@ -213,7 +214,7 @@ def _together_rows(scored: Scored) -> list[tuple[str, str, str]]:
         (
             "no-arbitrage residual",
             f"{residual / _WEI:.6f} {native}",
-            "no set of trades earns more before gas",
+            "no set of trades that uses each pool at most once earns more before gas",
         ),
     ]
 

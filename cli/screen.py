@@ -95,7 +95,7 @@ class Screen:
 
     def table(self, title: str, rows: list[tuple[str, str, str]]) -> None:
         """Print a table of what, value, and what it means."""
-        table = Table(title=title, title_justify="left", show_header=False, pad_edge=False)
+        table = Table(title=printable(title), title_justify="left", show_header=False, pad_edge=False)
         table.add_column(style="bold", no_wrap=True)
         table.add_column(overflow="fold")
         if any(row[2] for row in rows):

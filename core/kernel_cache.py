@@ -8,6 +8,7 @@ begins an empty one.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
 from collections.abc import MutableMapping
@@ -15,8 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 
 VARIABLE = "NUMBA_CACHE_DIR"
-_ROOMS = ("features", "market", "models", "scoring")
+_ROOMS = ("core", "features", "market", "models", "scoring")
 _KEPT = 4
+_LEAST_FREE = 64 * 1024 * 1024
+_END_OF_PICKLE = b"."
 
 
 def use_kernel_cache(environ: MutableMapping[str, str], root: Path, home: Path) -> Path | None:
@@ -34,7 +37,8 @@ def use_kernel_cache(environ: MutableMapping[str, str], root: Path, home: Path) 
     Returns
     -------
     Path or None
-        The folder, or ``None`` if it cannot be written: kernels are compiled in every process then.
+        The folder, or ``None`` if it cannot be written or its disk is full: kernels are compiled in every
+        process then.
     """
     if VARIABLE in environ:
         return Path(environ[VARIABLE])
@@ -43,6 +47,9 @@ def use_kernel_cache(environ: MutableMapping[str, str], root: Path, home: Path) 
         folder.mkdir(parents=True, exist_ok=True)
         folder.touch()
         _remove_old(folder.parent)
+        _remove_damaged(folder)
+        if shutil.disk_usage(folder).free < _LEAST_FREE:
+            return None
     except OSError:
         return None
     environ[VARIABLE] = str(folder)
@@ -77,3 +84,18 @@ def _remove_old(folder: Path) -> None:
         newest = sorted(folder.iterdir(), key=lambda kept: kept.stat().st_mtime, reverse=True)
         for old in newest[_KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove_damaged(folder: Path) -> None:
+    """Remove kernels if a file of theirs was cut off: Numba would fail at each of them, in every process."""
+    for file in folder.rglob("*.nb[ic]"):
+        if file.read_bytes()[-1:] != _END_OF_PICKLE:
+            shutil.rmtree(folder)
+            folder.mkdir()
+            return
+
+
+if __name__ == "__main__":
+    # for a Makefile, which hands it to a process that imports Numba first
+    kept = use_kernel_cache(os.environ, Path(__file__).resolve().parent.parent, cache_home(os.environ))
+    sys.stdout.write(str(kept or ""))

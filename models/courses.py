@@ -11,7 +11,7 @@ from core.errors import ModelError
 from features.schema import FeatureSchema
 from models.forecaster import Window
 from models.inputs import BASELINE
-from models.prequential import feature_rows
+from models.label_stream import feature_rows
 from models.targets.table import TargetTable
 
 FEWEST = 40

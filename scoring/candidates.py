@@ -9,6 +9,9 @@ the widest such distance that the search met. The same distance bounds a listed 
 
 Neither counts what some contracts pay beyond their curves by rounding, a few units of a token; it is added
 here to every bound. What such units alone could earn is not looked for.
+
+Neither looks at cycles that surely promise too much: they would fill any list, and hide the others. What is
+sure is told from majorants, whose rates are a little above the curves' own.
 """
 
 from __future__ import annotations
@@ -21,11 +24,29 @@ from numpy.typing import NDArray
 from scoring.columns import EdgeColumns, PieceColumns
 from scoring.cycles import Edge
 from scoring.devices.device import CycleTable, Device, Top
+from scoring.majorants import STEEPER
 from scoring.ranking import Candidates, Loop, Source
 from scoring.search.cycle_search import CycleSearch
 
 EdgeOf = Callable[[int], Edge]
 """Gives the edge of a row of the columns."""
+
+_STEEPEST = STEEPER**8
+"""More than the rate of five majorants can be above their curves', with room for rounding."""
+
+
+def surely_above(max_gap: float) -> float:
+    """Return the rate of majorants beyond which the rate of the curves is beyond ``max_gap``."""
+    return max_gap * _STEEPEST
+
+
+def believable(table: CycleTable, edges: EdgeColumns, max_gap: float) -> CycleTable:
+    """Return the cycles of a table without those whose rate at size zero is surely above ``max_gap``."""
+    rate = np.ones(len(table))
+    for hops in table.hops.T:
+        rate *= edges.rate[hops]
+    passes = rate <= surely_above(max_gap)
+    return CycleTable(table.hops[passes], table.start[passes])
 
 
 def searched(
@@ -58,13 +79,18 @@ def searched(
         loops = [
             _loop(hops[:hop_count], edge_of) for hops, hop_count in zip(found.hops, found.count, strict=True)
         ]
-        return _falling(loops, bounds, rest)
+        return _falling(loops, bounds, rest, search.counters.withheld)
 
     return source
 
 
 def listed(
-    device: Device, table: CycleTable, edges: EdgeColumns, worth: NDArray[np.float64], edge_of: EdgeOf
+    device: Device,
+    table: CycleTable,
+    edges: EdgeColumns,
+    worth: NDArray[np.float64],
+    edge_of: EdgeOf,
+    withheld: int = 0,
 ) -> Source:
     """Return a source that scores a list of all cycles on a device.
 
@@ -73,9 +99,11 @@ def listed(
     device
         Holds the table at the present state of the columns.
     table
-        All cycles.
+        All cycles, or those that are believable.
     edges, worth, edge_of
         As for :func:`searched`.
+    withheld
+        How many loops the table lacks for their rate.
     """
     spare = rounding_worth(edges, worth)
     padding = len(edges.rate) - 1
@@ -86,7 +114,7 @@ def listed(
         bounds = found.nets + spare
         rest = bounds[-1] if len(bounds) == most < len(table) else -np.inf
         loops = [_loop(hops[hops != padding], edge_of) for hops in table.hops[found.rows]]
-        return _falling(loops, bounds, rest)
+        return _falling(loops, bounds, rest, withheld)
 
     return source
 
@@ -122,7 +150,7 @@ def _loop(rows: NDArray[np.generic], edge_of: EdgeOf) -> Loop:
     return tuple(edge_of(int(row)) for row in rows)
 
 
-def _falling(loops: list[Loop], bounds: NDArray[np.float64], rest: float) -> Candidates:
+def _falling(loops: list[Loop], bounds: NDArray[np.float64], rest: float, withheld: int) -> Candidates:
     """Return candidates whose bounds nowhere rise: each covers those that follow it."""
     reversed_bounds = np.maximum.accumulate(np.append(bounds, rest)[::-1])
-    return Candidates(loops, reversed_bounds[::-1][:-1].tolist(), rest)
+    return Candidates(loops, reversed_bounds[::-1][:-1].tolist(), rest, withheld)

@@ -2,8 +2,9 @@
 
 With a price for every token, a market falls apart: each pool, alone, can earn some most at these prices,
 and what all of them can earn together is no more than the sum. That holds for any prices that are not
-below what a token is worth to the trader, so the lowest sum is a bound on every set of cycles at once, and
-zero if and only if nothing can be earned. The prices that give it are the market's own.
+below what a token is worth to the trader, so the lowest sum is a bound on every set of trades that makes
+one swap in each pool at most, and zero if and only if nothing can be earned. The prices that give it are the
+market's own. In pools where several swaps never beat one, a set may make any number.
 
 ``docs/explanation/portfolio.md`` has the derivation and says for which trades it holds.
 
@@ -72,12 +73,12 @@ class DualPrices:
 
     @property
     def upper_bound(self) -> float:
-        """Wei that no set of trades exceeds, before costs."""
+        """Wei that no set of trades with at most one swap in each pool exceeds, before costs."""
         return self.residual + self.margin
 
 
 def dual_prices(pools: Iterable[Pool], worth: Mapping[Address, float]) -> DualPrices:
-    """Return the prices at which all pools together can earn least.
+    """Return the prices at which all pools together, one swap in each direction, can earn least.
 
     Parameters
     ----------

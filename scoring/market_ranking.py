@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.reasons import Reason
 from market.pools.spec import PoolSpec
 from market.pools.uniswap_v2 import UniswapV2Pool
-from scoring.candidates import listed, searched
+from scoring.candidates import believable, listed, searched, surely_above
 from scoring.cycle_table import list_cycles
 from scoring.devices.choice import Chosen
 from scoring.edge_table import EdgeTable
@@ -126,7 +126,7 @@ def warm_up(device: Chosen | None = None) -> None:
 
 
 def _search(table: EdgeTable, worth: NDArray[np.float64], wish: Wish) -> Look:
-    search = CycleSearch(table.edges, worth, wish.hops)
+    search = CycleSearch(table.edges, worth, wish.hops, surely_above(wish.max_gap))
     return Look(
         searched(search, table.edges, table.pieces, worth, table.edge),
         search.counters.combinations,
@@ -137,6 +137,7 @@ def _search(table: EdgeTable, worth: NDArray[np.float64], wish: Wish) -> Look:
 
 def _list(table: EdgeTable, worth: NDArray[np.float64], wish: Wish, chosen: Chosen) -> Look:
     cycles = list_cycles(table.edges, worth, wish.hops)
-    device = chosen.make(table.edges, worth, cycles)
-    source = listed(device, cycles, table.edges, worth, table.edge)
+    believed = believable(cycles, table.edges, wish.max_gap)
+    device = chosen.make(table.edges, worth, believed)
+    source = listed(device, believed, table.edges, worth, table.edge, len(cycles) - len(believed))
     return Look(source, len(cycles), device.name, chosen.why)

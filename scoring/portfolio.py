@@ -14,11 +14,17 @@ from math import inf, isfinite
 from chain.blocks import Address
 from core.errors import InputError
 from core.reasons import Reason, Refusal
+from market.pools.concentrated import ConcentratedPool
 from market.pools.pool import Pool
-from scoring.curves import OffpegCurve, curve_of
+from market.pools.solidly import SolidlyPool
+from market.pools.uniswap_v2 import UniswapV2Pool
+from scoring.curves import curve_of
 from scoring.dual_prices import DualPrices, dual_prices
 from scoring.joint import Candidate, Plan, after, ascended, extended, settled, without
 from scoring.opportunity import Hop, Opportunity
+
+_NEVER_BETTER_IN_PARTS = (UniswapV2Pool, SolidlyPool, ConcentratedPool)
+"""Pools of which it is proven that several swaps give no more than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,9 @@ class Portfolio:
     total_net
         Wei of the native token that all of them earn, less their costs.
     upper_bound
-        Wei that no set of trades through the pools of all candidates earns. Infinity where the choice
-        uses a pool in a way for which nothing is proven.
+        Wei that no set of trades through the pools of all candidates earns, before costs, if it swaps at
+        most once in each weighted or stable pool of Balancer or Curve; in the others as often as it likes.
+        Infinity where the choice itself swaps more often.
     dropped
         The others, by cycle id.
     """
@@ -205,29 +212,25 @@ def _upper_bound(
     trades: Sequence[Opportunity],
     worth: Mapping[Address, float],
 ) -> float:
-    """Return what no set of trades through the candidates' pools earns, in wei."""
+    """Return what no set of trades earns, in wei, as :class:`Portfolio` says."""
     if not candidates:
         return 0.0
     names = sorted({hop.pool_id for each in candidates for hop in each.opportunity.hops})
     prices = dual_prices([pools[name] for name in names], worth)
     hops = [hop for trade in trades for hop in trade.hops]
-    if not all(_is_proven(pools[name], [hop for hop in hops if hop.pool_id == name]) for name in names):
+    used = [hop.pool_id for hop in hops]
+    if not all(_is_proven(pools[name], used.count(name)) for name in names):
         return inf
     return prices.upper_bound + _excess(pools, hops, prices)
 
 
-def _is_proven(pool: Pool, hops: Sequence[Hop]) -> bool:
-    """Return whether the bound holds for all these swaps in one pool.
+def _is_proven(pool: Pool, swaps: int) -> bool:
+    """Return whether the bound holds for so many swaps in one pool.
 
-    One swap always is what the pool's curve says. Several are no better than one if they exchange the same
-    two tokens at a fee that does not move.
+    One swap always is what the pool's curve says. Several can be better than one where the fee of the first
+    stays in the pool as output, or where the input of each swap has a limit.
     """
-    if len(hops) < 2:
-        return True
-    one_pair = len({frozenset((hop.token_in, hop.token_out)) for hop in hops}) == 1
-    return one_pair and not any(
-        isinstance(curve_of(pool, hop.token_in, hop.token_out), OffpegCurve) for hop in hops
-    )
+    return swaps < 2 or isinstance(pool, _NEVER_BETTER_IN_PARTS)
 
 
 def _excess(pools: Mapping[str, Pool], hops: Sequence[Hop], prices: DualPrices) -> float:

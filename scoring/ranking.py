@@ -10,7 +10,8 @@ listed and not solved has a bound below ``t``, since bounds descend; one that wa
 net values are integers, and Python compares an integer with a float by value. A loop whose bound *equals*
 ``t`` is solved, for it may come first by its hops.
 
-Loops that promise too much are withheld before they are solved, so the ranking is exact among the others.
+Loops that promise too much are withheld before they are solved, so the ranking is exact among the others. A
+source need not list those it withholds itself.
 """
 
 from __future__ import annotations
@@ -49,12 +50,15 @@ class Candidates:
     bounds
         What the loop can net at most from any start, wei; descending.
     rest
-        What a loop that is not listed can net at most, wei; minus infinity if none is left out.
+        What a loop that is neither listed nor withheld can net at most, wei; minus infinity if all are listed.
+    withheld
+        How many loops were passed over since their marginal rate at size zero is above the greatest allowed.
     """
 
     edges: Sequence[Loop]
     bounds: Sequence[float]
     rest: float = -inf
+    withheld: int = 0
 
 
 Source = Callable[[int], Candidates]
@@ -109,7 +113,8 @@ class Ranking:
     solved
         Loops solved in integers.
     refused
-        Why loops that were looked at gave no trade, or were withheld; they are counted once each.
+        Why loops that were looked at gave no trade, or were withheld; they are counted once each. Of those
+        that the source withheld, its count.
     complete
         Whether no other loop nets anything, so that ``best`` is all there is.
     """
@@ -126,7 +131,7 @@ def rank(source: Source, market: PricedMarket, count: int, max_gap: float = inf)
     Parameters
     ----------
     source
-        Where candidates come from.
+        Where candidates come from; it may withhold loops whose marginal rate is above ``max_gap``, no others.
     market
         Decides what a candidate really nets.
     count
@@ -153,7 +158,8 @@ def rank(source: Source, market: PricedMarket, count: int, max_gap: float = inf)
             break
         asked *= 2
     kept = tuple(trade for _, trade in walk.kept)
-    return Ranking(kept, walk.solved, walk.refused, len(kept) < count)
+    refused = walk.refused + Counter({Reason.GAP_IMPLAUSIBLE: candidates.withheld})
+    return Ranking(kept, walk.solved, refused, len(kept) < count)
 
 
 def rotations(loop: Loop) -> Iterator[Loop]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import floor
 from typing import Protocol
 
@@ -24,7 +25,9 @@ from market.state import MarketState
 from scoring.curves import DEAD, Curve, curve_of
 from scoring.cycles import Cycle, CycleIndex, Edge, Tradable
 from scoring.exact import best_integers, profit_of
-from scoring.opportunity import Certificate, Opportunity
+from scoring.integers.trade import PairTrade
+from scoring.opportunity import Certificate, Hop, Opportunity
+from scoring.pair_lane import pair_trade
 from scoring.sizing import size_cycle
 
 
@@ -219,13 +222,10 @@ def score_cycle(
     InvariantBroken
         If the exact profit exceeds its proven bound.
     """
-    size = size_cycle(curves)
-    if isinstance(size, Reason):
-        return size
-    try:
-        hops = best_integers(pools, cycle.edges, curves, size, tolerance)
-    except MarketError as error:
-        return _reason_of(error)
+    found = _pairs_sized(pools, cycle) or _sized(pools, cycle, curves, tolerance)
+    if isinstance(found, Reason):
+        return found
+    hops, upper_bound = found
     profit = profit_of(hops)
     if profit <= 0:
         return Reason.DUST_PROFIT
@@ -236,10 +236,39 @@ def score_cycle(
         amount_in=hops[0].amount_in,
         amount_out=hops[-1].amount_out,
         gross_profit=profit,
-        certificate=_certified(cycle, profit, floor(size.upper_bound), block),
+        certificate=_certified(cycle, profit, floor(upper_bound), block),
         state_block=block,
         found_at_ns=found_at_ns,
     )
+
+
+_Sized = tuple[tuple[Hop, ...], float]
+"""A trade, and the bound of its cycle's profit."""
+
+
+def _pairs_sized(pools: Mapping[str, Pool], cycle: Cycle) -> _Sized | Reason | None:
+    """Return the best trade of a cycle of pairs alone, ``None`` if it is none."""
+    trade = pair_trade(pools, cycle.edges)
+    if not isinstance(trade, PairTrade):
+        return trade
+    hops = tuple(
+        Hop(edge.pool_id, edge.token_in, edge.token_out, paid, given)
+        for edge, (paid, given) in zip(cycle.edges, pairwise(trade.amounts), strict=True)
+    )
+    return hops, trade.upper_bound
+
+
+def _sized(
+    pools: Mapping[str, Pool], cycle: Cycle, curves: Sequence[Curve], tolerance: int
+) -> _Sized | Reason:
+    """Return the best trade found of any cycle."""
+    size = size_cycle(curves)
+    if isinstance(size, Reason):
+        return size
+    try:
+        return best_integers(pools, cycle.edges, curves, size, tolerance), size.upper_bound
+    except MarketError as error:
+        return _reason_of(error)
 
 
 def _certified(cycle: Cycle, profit: int, bound: int, block: int) -> Certificate:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from chain.blocks import Address
 from market.pools.pool import Pool
 from scoring.cycles import Tradable
+from scoring.pair_lane import warm_up
 from scoring.scorer import CpuScorer, Scorer
 from scoring.search_scorer import SearchScorer
 
@@ -16,7 +17,7 @@ MOST_CYCLES_ONE_BY_ONE = 2_000
 """Up to so many cycles they are scored one by one.
 
 With kernels at hand, searching is the faster way from about 1,000 cycles on if ten pools move in a block,
-and from a few thousand if one does. Below, scoring one by one compiles nothing and tells what became of each
+and from a few thousand if one does. Below, scoring one by one compiles little and tells what became of each
 cycle.
 """
 
@@ -37,8 +38,8 @@ def make_scorer(
 ) -> ChosenScorer:
     """Return the scorer for a market of this size.
 
-    Both order what they find alike. The search returns the best only, and compiles kernels here, which takes
-    up to half a minute where none are kept.
+    Both order what they find alike. The search returns the best only. Kernels are compiled here, which takes
+    some seconds where none are kept, and up to half a minute for the search.
 
     Parameters
     ----------
@@ -56,6 +57,7 @@ def make_scorer(
     InputError
         If a pool comes twice or the length is below two.
     """
+    warm_up()
     listed = tuple(pools)
     if not _LEAST_SEARCHED <= max_hops <= _MOST_SEARCHED:
         why = f"only cycles of up to {_MOST_SEARCHED} hops are searched for"

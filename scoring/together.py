@@ -26,8 +26,8 @@ class Together:
     portfolio
         The set, in the order of execution.
     prices
-        The market's dual prices. Their residual, wei before gas, is what no set of trades exceeds; zero
-        where there is no arbitrage.
+        The market's dual prices. Their residual, wei before gas, is what no set of trades with at most one
+        swap in each pool exceeds, but for the margin; zero where there is no arbitrage.
     """
 
     considered: int
@@ -38,7 +38,7 @@ class Together:
 def together(
     pools: Sequence[Pool], worth: Mapping[Address, float], trades: Sequence[RankedTrade]
 ) -> Together:
-    """Choose the trades to carry out in one block, and bound what any other choice earns.
+    """Choose the trades to carry out in one block, and bound what others could earn.
 
     Parameters
     ----------

@@ -17,6 +17,7 @@ import zstandard
 from chain.blocks import Address
 from core.errors import InputError, OmniArbError
 from core.reasons import Reason, Refusal
+from market.pools.pool import Pool
 from market.pools.snapshot import pool_from_json, pool_to_json
 from market.snapshots.files import bad_file, parse, read_text
 from market.snapshots.snapshot import MarketSnapshot
@@ -67,7 +68,7 @@ def read_snapshot(file: Path) -> tuple[MarketSnapshot, ...]:
         bad_file(file, f"has version {document.get('version')!r}, and we read {VERSION}")
     try:
         snapshot = _from_json(document)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OmniArbError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, OmniArbError) as error:
         bad_file(file, f"describes no market ({type(error).__name__}: {error})")
     ids = [pool.pool_id for pool in snapshot.pools]
     if len(set(ids)) < len(ids):
@@ -91,22 +92,60 @@ def _to_json(snapshot: MarketSnapshot) -> dict[str, Any]:
 
 
 def _from_json(document: dict[str, Any]) -> MarketSnapshot:
-    tokens = [Token(str(address), str(symbol), int(places)) for address, symbol, places in document["tokens"]]
+    tokens = [
+        Token(str(address).lower(), str(symbol), _whole(places))
+        for address, symbol, places in document["tokens"]
+    ]
     _check_decimals(tokens)
     gas_price, block_number = document["gas_price"], document["block_number"]
+    pools, unread = _pools(document["pools"])
+    refused = {
+        name: Refusal(Reason(reason), str(detail)) for name, (reason, detail) in document["refused"].items()
+    }
     return MarketSnapshot(
         source=str(document["source"]),
         tokens={token.address: token for token in tokens},
-        pools=tuple(pool_from_json(row) for row in document["pools"]),
-        refused={
-            name: Refusal(Reason(reason), str(detail))
-            for name, (reason, detail) in document["refused"].items()
+        pools=pools,
+        refused=refused | unread,
+        reference_prices={
+            token: _number(price) for token, price in _lowered(document["reference_prices"]).items()
         },
-        reference_prices={token: float(price) for token, price in document["reference_prices"].items()},
-        swap_costs={pool_id: int(cost) for pool_id, cost in document["swap_costs"].items()},
-        gas_price=None if gas_price is None else int(gas_price),
-        block_number=None if block_number is None else int(block_number),
+        swap_costs={pool_id: _whole(cost) for pool_id, cost in _lowered(document["swap_costs"]).items()},
+        gas_price=None if gas_price is None else _whole(gas_price),
+        block_number=None if block_number is None else _whole(block_number),
     )
+
+
+def _pools(rows: list[Any]) -> tuple[tuple[Pool, ...], dict[str, Refusal]]:
+    """Return the pools that can be, and why the others cannot; one bad pool does not take the rest along."""
+    pools, refused = [], {}
+    for place, row in enumerate(rows):
+        try:
+            pools.append(pool_from_json(row))
+        except (OmniArbError, TypeError) as error:
+            refused[f"pool {place}"] = Refusal(Reason.MALFORMED_ENTRY, str(error))
+    return tuple(pools), refused
+
+
+def _lowered(by_address: dict[str, Any]) -> dict[str, Any]:
+    """Return entries by lowercase address, as pools name them; two spellings of one contradict each other."""
+    lowered = {str(address).lower(): value for address, value in by_address.items()}
+    if len(lowered) < len(by_address):
+        raise ValueError("an address stands there twice, in other letters")
+    return lowered
+
+
+def _whole(value: Any) -> int:
+    """Return an integer or the decimal text of one; nothing is cut off."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"{value!r} is no whole number")
+    return int(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
 
 
 def _check_decimals(tokens: Sequence[Token]) -> None:

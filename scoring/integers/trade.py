@@ -175,7 +175,7 @@ def best_pair_trades(pairs: PairRows, cycles: NDArray[np.int64]) -> PairTrades:
     --------
     >>> from scoring.integers.pairs import pair_rows
     >>> pairs = pair_rows([(10**21, 2 * 10**12, 3000), (2 * 10**12, 11 * 10**20, 3000)])
-    >>> trades = best_pair_trades(pairs, np.array([[0, 1], [1, 0]]))
+    >>> trades = best_pair_trades(pairs, np.array([[0, 1], [0, 0]]))
     >>> trades.profits, [type(trade).__name__ for trade in trades]
     ([1047236224807529899, 0], ['PairTrade', 'Reason'])
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from scoring.columns import MOEBIUS, EdgeColumns, PieceColumns
 from scoring.devices.device import Change
 from scoring.search.halves import build_halves, combinations
 from scoring.search.keeper import WIDTH, Keeper, empty_keeper, kept
-from scoring.search.meet import SOLVED, VISITED, meet
+from scoring.search.meet import SOLVED, VISITED, WITHHELD, meet
 from scoring.search.upkeep import first_values, renew
 
 _GREATEST = 2.0**255
@@ -66,12 +67,16 @@ class Counters:
         Pairs of halves that make cycles; a loop counts once for each hub in it.
     visited, solved
         Pairs that the latest search came upon, and those it solved.
+    withheld
+        Loops that the latest search passed over for their rate, each counted once; the few pairs that use a
+        pool or a token twice count too. Those that could not be among the best anyway are mostly left out.
     """
 
     halves: int
     combinations: int
     visited: int
     solved: int
+    withheld: int
 
 
 class CycleSearch:
@@ -89,11 +94,13 @@ class CycleSearch:
         Native wei per raw unit of each token, float64; cycles start where it is positive.
     max_hops
         Longest cycle: 2, 3 or 4 swaps.
+    max_rate
+        Cycles whose majorants' rates at size zero make more than this are passed over.
 
     Raises
     ------
     InputError
-        If the length is another, a worth or a cost is negative or no number, or a majorant is none.
+        If the length is another, the greatest rate is not above one, a worth or a cost is negative or no number, or a majorant is none.
 
     Examples
     --------
@@ -108,23 +115,31 @@ class CycleSearch:
     ([[0, 1, 2, 2]], [2], 333333)
     """
 
-    def __init__(self, edges: EdgeColumns, worth: NDArray[np.float64], max_hops: int = WIDTH) -> None:
+    def __init__(
+        self,
+        edges: EdgeColumns,
+        worth: NDArray[np.float64],
+        max_hops: int = WIDTH,
+        max_rate: float = inf,
+    ) -> None:
         if max_hops not in (2, 3, WIDTH):
             raise InputError("cycles have 2, 3 or 4 hops; ask for one of these", max_hops=max_hops)
-        self._edges, self._worth = edges, worth
+        if not max_rate > 1.0:
+            raise InputError(f"a rate of {max_rate:g} leaves no cycle that earns; give more than 1")
+        self._edges, self._worth, self._max_rate = edges, worth, max_rate
         self._check(edges, worth)
         self._halves = build_halves(edges, np.flatnonzero(worth > 0.0).astype(np.int32), max_hops)
         self._values = first_values(edges, self._halves)
         self._combinations = combinations(self._halves, len(edges.rate) - 1)
-        self._counted = np.zeros(2, np.int64)
+        self._counted = np.zeros(3, np.int64)
         self._best = np.zeros((0, WIDTH), np.int32)
 
     @property
     def counters(self) -> Counters:
         """How much the search stands for, and what the latest one looked at."""
         halves = len(self._halves.leaving.edges) + len(self._halves.coming.edges)
-        visited, solved = int(self._counted[VISITED]), int(self._counted[SOLVED])
-        return Counters(halves, self._combinations, visited, solved)
+        counted = (int(self._counted[what]) for what in (VISITED, SOLVED, WITHHELD))
+        return Counters(halves, self._combinations, *counted)
 
     def update(self, changed: Sequence[int] | NDArray[np.int64]) -> None:
         """Take over edges whose majorants moved.
@@ -206,7 +221,7 @@ class CycleSearch:
         keeper = empty_keeper(min(count, self._combinations + 1))
         self._counted[:] = 0
         edges, worth, halves, values = self._edges, self._worth, self._halves, self._values
-        meet(edges, pieces, worth, halves, values, self._best, keeper, self._counted)
+        meet(edges, pieces, worth, halves, values, self._best, self._max_rate, keeper, self._counted)
         return _ranked(keeper)
 
     def _check_rows(self, rows: NDArray[np.int64]) -> None:

@@ -104,24 +104,26 @@ def keep(
     """
     if not 0.0 < net < inf:
         return
+    is_full = keeper.state[_SIZE] == len(keeper.net)
+    # what does not beat the worst beats no start of its own loop either: most end here, before any row is read
+    if is_full and not _beats(net, hops, keeper, keeper.state[_WORST]):
+        return
     loop = np.empty(WIDTH, np.int32)
     _turn(hops, length, loop)
     row = _find(keeper, loop)
     if row >= 0:
         if not _beats(net, hops, keeper, row):
             return
-    elif keeper.state[_SIZE] < len(keeper.net):
-        row = keeper.state[_SIZE]
-        keeper.state[_SIZE] += 1
-    elif _beats(net, hops, keeper, keeper.state[_WORST]):
+    elif is_full:
         row = keeper.state[_WORST]
     else:
-        return
+        row = keeper.state[_SIZE]
+        keeper.state[_SIZE] += 1
     for hop in range(WIDTH):
         keeper.hops[row, hop], keeper.loop[row, hop] = hops[hop], loop[hop]
     keeper.length[row], keeper.start[row], keeper.net[row] = length, start, net
     keeper.amount_in[row], keeper.profit[row], keeper.upper_bound[row] = size
-    if keeper.state[_SIZE] == len(keeper.net):
+    if keeper.state[_SIZE] == len(keeper.net) and (not is_full or row == keeper.state[_WORST]):
         _note_worst(keeper)
 
 

@@ -9,6 +9,9 @@ its own bend and its own costs, and only one that passes is solved.
 Shallow pools at odd prices have high rates and earn nothing. Were they among the halves to go through, their
 rates and the small bends of others would make a bound that no half reaches. So first the halves of a bucket
 that cannot earn enough with any other are put aside.
+
+A rate that no real market has is a sign of a token or a pool that is not what it seems. Pairs above a given
+rate are passed over unseen, by a search among the sorted rates: there may be more of them than of all others.
 """
 
 from __future__ import annotations
@@ -24,9 +27,10 @@ from scoring.kernels.solve import solve
 from scoring.search.halves import Halves, Side
 from scoring.search.keeper import WIDTH, Keeper, keep, least_net
 from scoring.search.upkeep import UPWARD, Values, sort_falling
+from scoring.search.withheld import believed_from, composed_rate, counted_among, tally
 
 _DOWNWARD = 1.0 - 2.0**-40
-VISITED, SOLVED = 0, 1
+VISITED, SOLVED, WITHHELD = 0, 1, 2
 """What is counted."""
 
 
@@ -38,10 +42,11 @@ def meet(
     halves: Halves,
     values: Values,
     guesses: NDArray[np.int32],
+    max_rate: float,
     keeper: Keeper,
     counted: NDArray[np.int64],
 ) -> None:
-    """Keep the best of all cycles.
+    """Keep the best of all cycles but those that promise too much.
 
     Parameters
     ----------
@@ -53,15 +58,18 @@ def meet(
         All halves at the present state.
     guesses
         Padded hops of cycles, such as were best at another state: what they earn now is a first threshold.
+    max_rate
+        Cycles whose majorants' rates make more than this are passed over.
     keeper
         Takes the best.
     counted
-        Numbers of pairs visited and of pairs solved, added to.
+        Numbers of pairs visited, of pairs solved, and of cycles passed over, added to.
     """
-    cost, least_cost = edges.cost, _try(edges, pieces, worth, guesses, keeper)
+    cost, least_cost = edges.cost, _try(edges, pieces, worth, guesses, max_rate, keeper)
     room = _room(halves.leaving.first), _room(halves.coming.first)
     own = np.empty(room[0], np.int32)
     others, maps = np.empty(room[1], np.int32), np.empty((room[1], 3))
+    tallies = np.empty((room[1] + 1, 2), np.int64)
     for bucket in _open_buckets(worth, halves, values, least_net(keeper) + 2.0 * least_cost):
         price = worth[halves.hub[bucket]]
         floor = least_net(keeper) + least_cost
@@ -69,12 +77,22 @@ def meet(
         end, least_bend, least_spent = _open_coming(
             values, halves.coming, bucket, cost, floor, price, best_rate, least_ratio, others, maps
         )
+        if end == 0:
+            continue
+        if best_rate * maps[0, 0] > max_rate:
+            tally(edges.token_out, worth, halves.hub[bucket], halves.coming.edges, others[:end], tallies)
         # one long loop: to call a function that takes so many arrays costs more than to search a half
         for half in own[:count]:
             leaving, rate, bend = halves.leaving.edges[half], values.rate[half], values.bend[half]
             wanted = (least_net(keeper) + cost[leaving[0]] + cost[leaving[1]]) * _DOWNWARD
             needed = _rate_of((wanted + least_spent) / price * (bend + least_bend * rate))
-            for at in range(end):
+            begin = 0
+            if rate * maps[0, 0] > max_rate:
+                begin = believed_from(maps[:end, 0], rate, max_rate)
+                counted[WITHHELD] += counted_among(
+                    edges.token_out, worth, halves.hub[bucket], leaving, tallies[begin]
+                )
+            for at in range(begin, end):
                 whole_rate = UPWARD * rate * maps[at, 0]
                 if whole_rate < needed:
                     break
@@ -95,12 +113,15 @@ def _try(
     pieces: PieceColumns,
     worth: NDArray[np.float64],
     guesses: NDArray[np.int32],
+    max_rate: float,
     keeper: Keeper,
 ) -> float:
     """Keep what cycles earn now, and return the least cost of a swap."""
     padding = len(edges.rate) - 1
     for row in range(len(guesses)):
         hops = guesses[row]
+        if composed_rate(edges.rate, hops) > max_rate:
+            continue
         length = 2 + (hops[2] < padding) + (hops[3] < padding)
         _solve_and_keep(edges, pieces, worth, keeper, hops, length)
     least = inf

@@ -1,4 +1,5 @@
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,20 @@ def test_only_the_newest_versions_are_kept(rooms: Path, tmp_path: Path) -> None:
     assert len(list(kept[-1].parent.iterdir())) <= 5
     assert kept[-1].is_dir()
     assert not kept[0].exists()
+
+
+@pytest.mark.parametrize("name", ["one.nbi", "one.1.nbc"])
+def test_kernels_that_were_cut_off_are_removed(rooms: Path, tmp_path: Path, name: str) -> None:
+    folder = use_kernel_cache({}, rooms, tmp_path)
+    assert folder is not None
+    whole = folder / "kernels" / "whole.nbi"
+    whole.parent.mkdir()
+    whole.write_bytes(pickle.dumps("0.68"))
+    use_kernel_cache({}, rooms, tmp_path)
+    assert whole.exists()
+    (whole.parent / name).write_bytes(pickle.dumps("0.68")[:-3])
+    assert use_kernel_cache({}, rooms, tmp_path) == folder
+    assert list(folder.iterdir()) == []
 
 
 def test_a_kernel_is_read_back_by_the_next_process(tmp_path: Path) -> None:

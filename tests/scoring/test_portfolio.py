@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from core.errors import InputError, MarketError
 from core.reasons import Reason
 from market.pools.balancer_v3 import VaultAccount
+from market.pools.amplification import Amplification
 from market.pools.balancer_v3_weighted import BalancerV3WeightedPool
+from market.pools.curve_stable import CurveStablePool, Generation
 from market.pools.spec import PoolSpec
 from market.pools.uniswap_v2 import UniswapV2Pool
+from market.pools.weighted import WeightedPool
 from scoring.curves import curve_of
 from scoring.cycles import Cycle, CycleIndex
 from scoring.exact import profit_of, run_forward
@@ -24,6 +27,7 @@ from scoring.joint import after
 from scoring.opportunity import Opportunity
 from scoring.portfolio import choose_portfolio
 from scoring.scorer import score_cycle
+from tests.random_pools import DAI, FAMILIES, MANY, USDC, WETH, Draw, amount
 
 ETHER = 10**18
 BLOCK = 100
@@ -267,6 +271,70 @@ def test_two_pairs_of_one_pool_of_three_tokens_are_without_a_proven_bound():
     several = chosen(pools, opportunities)
     assert len(several.opportunities) > 1
     assert several.upper_bound == math.inf
+
+
+NOT_OFTEN = {"weighted", "balancer_v3_weighted", "balancer_v3_stable", "composable_stable", "curve_stable"}
+"""Families of which nothing is proven for several swaps in one pool."""
+
+
+def weighted_pair() -> WeightedPool:
+    """Halves of both tokens; one swap pays in no more than 30 percent of a balance, two do."""
+    spec = PoolSpec("weighted", "middle", "middle", ("t", "weth"), 1000, weights=(ETHER // 2, ETHER // 2))
+    return WeightedPool(spec, (100 * ETHER, 100 * ETHER), (18, 18))
+
+
+def stable_pair() -> CurveStablePool:
+    """The fee is taken from the output and stays in the pool, so two halves buy more than the whole."""
+    return CurveStablePool(
+        PoolSpec("curve_stable", "middle", "middle", ("t", "weth"), 0, variant=str(Generation.TEMPLATE)),
+        (10**6 * ETHER, 10**6 * ETHER),
+        (ETHER, ETHER),
+        Amplification.constant(100 * 100),
+        4 * 10**7,
+        0,
+        Generation.TEMPLATE,
+        0,
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("middle", "others"),
+    [
+        (weighted_pair(), [(1000, 3000), (1000, 3000)]),
+        (stable_pair(), [(10**6, 1_100_000), (10**6, 1_090_000)]),
+    ],
+)
+def test_two_swaps_in_a_pool_where_they_beat_one_are_without_a_proven_bound(middle, others):
+    pools = {"middle": middle}
+    for place, (t, weth) in enumerate(others):
+        pools[f"v{place}"] = pair(f"v{place}", ("t", "weth"), (t * ETHER, weth * ETHER))
+    opportunities = scored(pools, ("weth",))
+    twice = chosen(pools, opportunities)
+    through = [hop.pool_id for each in twice.opportunities for hop in each.hops]
+    assert through.count("middle") == 2
+    assert twice.upper_bound == math.inf
+    once = chosen(pools, opportunities[:1])
+    assert once.total_net <= once.upper_bound < twice.total_net
+
+
+@pytest.mark.parametrize("seed", [333, *range(24)])
+def test_a_bound_over_pools_of_all_families_is_never_beaten_and_finite_only_where_proven(seed):
+    rng = random.Random(seed)
+    pools = {}
+    for place in range(rng.randint(3, 6)):
+        count, family = rng.choice([2, 2, 2, 3]), rng.choice(list(FAMILIES))
+        tokens = rng.sample((WETH, DAI, USDC), count if family in MANY else 2)
+        name = f"0x{place:040x}"
+        pools[name] = FAMILIES[family](Draw(rng, tokens, rng.choice([0.01, 0.05]), name))
+    opportunities = scored(pools, (WETH, DAI), most=8)
+    worth = {token: ETHER / amount(token, 2000.0) for token in (WETH, DAI)}
+    costs = {each.cycle_id: 0 for each in opportunities}
+    found = choose_portfolio(pools, opportunities, worth=worth, costs=costs)
+    assert found.total_net <= found.upper_bound * (1.0 + 1e-12)
+    through = [hop.pool_id for each in found.opportunities for hop in each.hops]
+    again = {pools[name].family for name in through if through.count(name) > 1}
+    assert math.isfinite(found.upper_bound) == again.isdisjoint(NOT_OFTEN)
 
 
 def test_trades_of_another_state_are_sized_anew():

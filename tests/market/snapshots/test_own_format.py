@@ -59,7 +59,11 @@ def test_a_snapshot_that_was_changed_into_nonsense_is_refused(tmp_path: Path, sm
     document = json.loads(file.read_text())
     for key, value in (
         ("pools", document["pools"] * 2),
-        ("pools", [{"spec": 1}]),
+        ("block_number", 1e999),
+        ("gas_price", 15.9),
+        ("reference_prices", {"0xab": 10**400}),
+        ("reference_prices", {"0xab": True}),
+        ("swap_costs", {"0xab": 1, "0xAB": 2}),
         ("refused", {"0x1": ["no_such_reason", ""]}),
         ("swap_costs", {"0x1": "many"}),
         ("tokens", [["0x1"]]),
@@ -89,3 +93,27 @@ def test_a_token_with_two_numbers_of_decimals_is_refused(tmp_path: Path, small: 
     file.write_text(json.dumps(document))
     with pytest.raises(TapeError, match=f"{address} is said to have {places} and {places + 1} decimals"):
         read_snapshot(file)
+
+
+def test_a_pool_that_cannot_be_is_refused_and_the_rest_loads(tmp_path: Path, small: MarketSnapshot) -> None:
+    file = tmp_path / "market.json"
+    write_snapshot(small, file)
+    document = json.loads(file.read_text())
+    document["pools"] += [{"spec": 1}, 7]
+    file.write_text(json.dumps(document))
+    (read,) = read_snapshot(file)
+    assert read.pools == small.pools
+    assert {read.refused[name].reason for name in set(read.refused) - set(small.refused)} == {
+        Reason.MALFORMED_ENTRY
+    }
+
+
+def test_addresses_mean_the_same_in_any_letters(tmp_path: Path, small: MarketSnapshot) -> None:
+    file = tmp_path / "market.json"
+    write_snapshot(small, file)
+    document = json.loads(file.read_text())
+    for key in ("reference_prices", "swap_costs"):
+        document[key] = {address.upper().replace("X", "x"): value for address, value in document[key].items()}
+    file.write_text(json.dumps(document))
+    (read,) = read_snapshot(file)
+    assert read == small
