@@ -21,4 +21,4 @@ def compiled(function: F) -> F:
 
     The machine code is kept where :mod:`core.kernel_cache` says, if a process has asked for that.
     """
-    return cast(F, njit(nogil=True, error_model="numpy", cache=VARIABLE in os.environ)(function))
+    return cast(F, njit(nogil=True, error_model="numpy", cache=bool(os.environ.get(VARIABLE)))(function))

@@ -40,7 +40,7 @@ def use_kernel_cache(environ: MutableMapping[str, str], root: Path, home: Path) 
         The folder, or ``None`` if it cannot be written or its disk is full: kernels are compiled in every
         process then.
     """
-    if VARIABLE in environ:
+    if environ.get(VARIABLE):
         return Path(environ[VARIABLE])
     folder = home / "omniarb" / "kernels" / _digest(root)
     try:

@@ -30,7 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def compiled(function: F) -> F:
     """Mark a function of numbers and arrays to be compiled at its first call; it releases the GIL."""
-    return cast(F, njit(nogil=True, cache=VARIABLE in os.environ)(function))
+    return cast(F, njit(nogil=True, cache=bool(os.environ.get(VARIABLE)))(function))
 
 
 def to_limbs(values: Iterable[int], count: int, *, signed: bool = False) -> Limbs:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from core.errors import InputError, MarketError
 from core.reasons import Reason
-from market.pools.balancer_v3 import VaultAccount
 from market.pools.amplification import Amplification
+from market.pools.balancer_v3 import VaultAccount
 from market.pools.balancer_v3_weighted import BalancerV3WeightedPool
 from market.pools.curve_stable import CurveStablePool, Generation
 from market.pools.spec import PoolSpec
@@ -126,8 +126,8 @@ def test_opportunities_that_share_no_pool_earn_what_they_earn_alone():
     opportunities = scored(pools, ("weth",))
     assert len(opportunities) == 4
     found = chosen(pools, opportunities)
-    assert {each.cycle_id: each.hops for each in found.opportunities} == {
-        each.cycle_id: each.hops for each in opportunities
+    assert {each.cycle_id: each.gross_profit for each in found.opportunities} == {
+        each.cycle_id: each.gross_profit for each in opportunities
     }
     assert found.total_net == pytest.approx(sum(each.gross_profit for each in opportunities), rel=1e-12)
     assert found.upper_bound == pytest.approx(found.total_net, rel=1e-6)
