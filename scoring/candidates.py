@@ -21,6 +21,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compiled import compiled
 from scoring.columns import EdgeColumns, PieceColumns
 from scoring.cycles import Edge
 from scoring.devices.device import CycleTable, Device, Top
@@ -40,13 +41,28 @@ def surely_above(max_gap: float) -> float:
     return max_gap * _STEEPEST
 
 
-def believable(table: CycleTable, edges: EdgeColumns, max_gap: float) -> CycleTable:
-    """Return the cycles of a table without those whose rate at size zero is surely above ``max_gap``."""
-    rate = np.ones(len(table))
-    for hops in table.hops.T:
-        rate *= edges.rate[hops]
-    passes = rate <= surely_above(max_gap)
-    return CycleTable(table.hops[passes], table.start[passes])
+def believable(
+    table: CycleTable, edges: EdgeColumns, worth: NDArray[np.float64], max_gap: float
+) -> tuple[CycleTable, int]:
+    """Return a table without cycles surely above a rate at size zero, and how many loops these are.
+
+    Parameters
+    ----------
+    table
+        All cycles.
+    edges, worth
+        As for :func:`searched`.
+    max_gap
+        The greatest rate that is believed.
+    """
+    passes = _not_above(table.hops, edges.rate, surely_above(max_gap))
+    if passes.all():
+        return table, 0
+    tokens = edges.token_in[table.hops[~passes]]
+    hubs = np.where((tokens >= 0) & (worth[tokens] > 0.0), tokens, len(worth))
+    # a loop is listed once for each of its hubs
+    withheld = int(np.count_nonzero(hubs.min(axis=1) == table.start[~passes]))
+    return CycleTable(table.hops[passes], table.start[passes]), withheld
 
 
 def searched(
@@ -144,6 +160,17 @@ def rounding_worth(edges: EdgeColumns, worth: NDArray[np.float64], hops: int = 4
         np.maximum.at(after, edges.token_in[real], reached)
         unit = after
     return hops * float((edges.excess[real] * unit[edges.token_out[real]]).max())
+
+
+@compiled
+def _not_above(hops: NDArray[np.integer], rates: NDArray[np.float64], max_rate: float) -> NDArray[np.bool_]:
+    passes = np.empty(len(hops), np.bool_)
+    for row in range(len(hops)):
+        rate = 1.0
+        for hop in hops[row]:
+            rate *= rates[hop]
+        passes[row] = rate <= max_rate
+    return passes
 
 
 def _loop(rows: NDArray[np.generic], edge_of: EdgeOf) -> Loop:

@@ -137,7 +137,7 @@ def _search(table: EdgeTable, worth: NDArray[np.float64], wish: Wish) -> Look:
 
 def _list(table: EdgeTable, worth: NDArray[np.float64], wish: Wish, chosen: Chosen) -> Look:
     cycles = list_cycles(table.edges, worth, wish.hops)
-    believed = believable(cycles, table.edges, wish.max_gap)
+    believed, withheld = believable(cycles, table.edges, worth, wish.max_gap)
     device = chosen.make(table.edges, worth, believed)
-    source = listed(device, believed, table.edges, worth, table.edge, len(cycles) - len(believed))
+    source = listed(device, believed, table.edges, worth, table.edge, withheld)
     return Look(source, len(cycles), device.name, chosen.why)

@@ -50,9 +50,9 @@ class Candidates:
     bounds
         What the loop can net at most from any start, wei; descending.
     rest
-        What a loop that is neither listed nor withheld can net at most, wei; minus infinity if all are listed.
+        What a loop that is neither listed nor withheld can net at most, wei; minus infinity if there is none.
     withheld
-        How many loops were passed over since their marginal rate at size zero is above the greatest allowed.
+        How many loops were passed over for their marginal rate at size zero.
     """
 
     edges: Sequence[Loop]

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from core.compiled import compiled
 from core.errors import InputError
-from market.arrays.limbs import to_limbs
 from scoring.integers.words import (
     ONE,
     ZERO,
@@ -37,8 +36,10 @@ PairRows = NDArray[np.uint64]
 Amount = tuple[Word, Word, float]
 """Two words of an integer, and a fraction of one unit."""
 
-PPM = np.uint64(1_000_000)
-_RESERVE_BITS = 112
+_MILLION = 1_000_000
+PPM = np.uint64(_MILLION)
+_MOST = 2**112 - 1
+_WORD = 2**64 - 1
 _LARGEST_RESERVE = (np.uint64(2**64 - 1), np.uint64(2**48 - 1))
 _NONE = np.uint64(2**64 - 1)
 _BEYOND = 2.0**113
@@ -62,16 +63,17 @@ def pair_rows(edges: Iterable[tuple[int, int, int]]) -> PairRows:
     >>> pair_rows([(2**64 + 7, 5, 3000)]).tolist()
     [[7, 1, 5, 0, 3000], [0, 0, 0, 0, 0]]
     """
-    rows = [*edges, (0, 0, 0)]
-    for reserve_in, reserve_out, fee in rows:
-        if not (min(reserve_in, reserve_out) >= 0 and max(reserve_in, reserve_out) >> _RESERVE_BITS == 0):
+    rows = []
+    for reserve_in, reserve_out, fee in edges:
+        if not (0 <= reserve_in <= _MOST and 0 <= reserve_out <= _MOST):
             raise InputError(
                 "reserves must fit 112 bits; reload the pair from a node", reserves=(reserve_in, reserve_out)
             )
-        if not 0 <= fee < int(PPM):
+        if not 0 <= fee < _MILLION:
             raise InputError("a fee must be from 0 to 999,999 ppm", fee=fee)
-    reserves = to_limbs((reserve for row in rows for reserve in row[:2]), 2).reshape(-1, 4)
-    return np.column_stack([reserves, np.array([row[2] for row in rows], np.uint64)])
+        rows.append((reserve_in & _WORD, reserve_in >> 64, reserve_out & _WORD, reserve_out >> 64, fee))
+    rows.append((0, 0, 0, 0, 0))
+    return np.array(rows, np.uint64)
 
 
 @compiled

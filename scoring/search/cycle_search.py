@@ -100,7 +100,8 @@ class CycleSearch:
     Raises
     ------
     InputError
-        If the length is another, the greatest rate is not above one, a worth or a cost is negative or no number, or a majorant is none.
+        If the length is another, the greatest rate is not above one, a worth or a cost is negative or no
+        number, or a majorant is none.
 
     Examples
     --------

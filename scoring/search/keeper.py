@@ -105,7 +105,7 @@ def keep(
     if not 0.0 < net < inf:
         return
     is_full = keeper.state[_SIZE] == len(keeper.net)
-    # what does not beat the worst beats no start of its own loop either: most end here, before any row is read
+    # what does not beat the worst beats no start of its own loop either
     if is_full and not _beats(net, hops, keeper, keeper.state[_WORST]):
         return
     loop = np.empty(WIDTH, np.int32)

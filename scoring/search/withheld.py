@@ -91,7 +91,7 @@ def counted_among(
         return 0
     if path[1] == len(token_out) - 1:
         return tallied[0]  # type: ignore[no-any-return]
-    return tallied[1] if _comes_later(worth, hub, token_out[path[1]]) else 0  # type: ignore[no-any-return]
+    return tallied[1] if _comes_later(worth, hub, token_out[path[1]]) else 0
 
 
 @compiled

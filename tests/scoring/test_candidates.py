@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import random
+from math import inf
 
 import numpy as np
 import pytest
 
-from scoring.candidates import listed, rounding_worth, searched
+from core.reasons import Reason
+from market.pools.spec import PoolSpec
+from market.pools.uniswap_v2 import UniswapV2Pool
+from scoring.candidates import believable, listed, rounding_worth, searched, surely_above
 from scoring.columns import moebius_columns
 from scoring.cycle_table import list_cycles
 from scoring.cycles import Edge
 from scoring.devices.cpu import CpuDevice
 from scoring.edge_table import EdgeTable
-from scoring.ranking import PricedMarket, Source, canonical, rank
+from scoring.ranking import Candidates, PricedMarket, Source, canonical, rank
 from scoring.search.cycle_search import CycleSearch
 from tests.random_pools import DOLLARS, FAMILIES, TOKENS, USDC, WBTC, WETH, random_pool
 from tests.scoring.loops_one_by_one import best_loops
@@ -44,17 +48,17 @@ def columns_of(market: PricedMarket):
     return table, worth
 
 
-def by_search(market: PricedMarket) -> Source:
+def by_search(market: PricedMarket, max_gap: float = inf) -> Source:
     table, worth = columns_of(market)
-    search = CycleSearch(table.edges, worth)
+    search = CycleSearch(table.edges, worth, max_rate=surely_above(max_gap))
     return searched(search, table.edges, table.pieces, worth, table.edge)
 
 
-def by_list(market: PricedMarket) -> Source:
+def by_list(market: PricedMarket, max_gap: float = inf) -> Source:
     table, worth = columns_of(market)
-    cycles = list_cycles(table.edges, worth)
+    cycles, withheld = believable(list_cycles(table.edges, worth), table.edges, worth, max_gap)
     device = CpuDevice(table.edges, worth, cycles)
-    return listed(device, cycles, table.edges, worth, table.edge)
+    return listed(device, cycles, table.edges, worth, table.edge, withheld)
 
 
 @pytest.mark.parametrize("source_of", [by_search, by_list])
@@ -81,6 +85,43 @@ def test_the_best_of_all_are_those_of_scoring_every_cycle(seed, source_of):
     for count in (1, 8, 1000):
         ranking = rank(source_of(market), market, count)
         assert [(trade.net, trade.opportunity) for trade in ranking.best] == real[:count]
+
+
+@pytest.mark.parametrize("source_of", [by_search, by_list])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_best_are_the_same_where_the_source_withholds_some(seed, source_of):
+    market = market_of(seed)
+    for max_gap in (1.01, 1.03):
+        real = best_loops(market, max_gap)
+        for count in (1, 8, 1000):
+            ranking = rank(source_of(market, max_gap), market, count, max_gap)
+            assert [(trade.net, trade.opportunity) for trade in ranking.best] == real[:count]
+            assert ranking.complete is (len(real) < count)
+
+
+@pytest.mark.parametrize("source_of", [by_search, by_list])
+def test_many_pools_at_odds_are_withheld_at_once_and_counted_once_each(source_of):
+    rng = random.Random(3)
+    pools = [
+        UniswapV2Pool(
+            PoolSpec("uniswap_v2", name, name, (WETH, USDC), 3000),
+            round(10**21 * rng.uniform(0.9, 1.1)),
+            round(3 * 10**12 * rng.uniform(0.9, 1.1)),
+        )
+        for name in (f"0x{place:040x}" for place in range(300))
+    ]
+    market = PricedMarket({pool.pool_id: pool for pool in pools}, WORTH, {pool.pool_id: 0 for pool in pools})
+    source, asked = source_of(market, 1.01), []
+
+    def counting(count: int) -> Candidates:
+        asked.append(count)
+        return source(count)
+
+    ranking = rank(counting, market, 10, 1.01)
+    prices = np.array([pool.reserve1 / pool.reserve0 for pool in pools])
+    withheld = np.count_nonzero(np.divide.outer(prices, prices) * 0.997**2 > 1.01)
+    assert (asked, len(ranking.best)) == ([36], 10)
+    assert 0.9 * withheld <= ranking.refused[Reason.GAP_IMPLAUSIBLE] <= withheld
 
 
 def test_what_rounding_may_gain_is_counted_at_the_end_of_the_best_walk():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -128,6 +130,19 @@ def test_every_loop_that_was_looked_at_is_a_trade_or_has_a_reason():
     left = withheld.refused[Reason.GAP_IMPLAUSIBLE]
     assert left > 0
     assert withheld.solved == len(withheld.best) + withheld.refused.total() - left
+
+
+def test_what_the_source_withholds_is_counted_with_what_is_withheld_here():
+    market = random_market(2, 10**16)
+    source = source_of(market, [])
+
+    def withholding(count: int) -> Candidates:
+        return replace(source(count), withheld=5)
+
+    here = rank(source, market, 1000, max_gap=1.01).refused
+    assert rank(withholding, market, 1000, max_gap=1.01).refused == here + Counter(
+        {Reason.GAP_IMPLAUSIBLE: 5}
+    )
 
 
 @pytest.mark.parametrize(("count", "max_gap"), [(0, 2.0), (-1, 2.0), (1, 1.0), (1, float("nan"))])

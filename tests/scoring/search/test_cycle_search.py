@@ -11,7 +11,7 @@ from core.errors import InputError
 from scoring.columns import EdgeColumns, moebius_columns
 from scoring.devices.device import Change
 from scoring.search import CycleSearch
-from tests.scoring.search.made_markets import Market, every_loop, made_market, move, rows_of
+from tests.scoring.search.made_markets import Market, Row, every_loop, made_market, move, rows_of
 
 
 @settings(max_examples=60, deadline=None)
@@ -33,6 +33,60 @@ def test_the_best_loops_are_those_of_a_walk_over_all(
     )
     search = CycleSearch(market.edges, market.worth, max_hops)
     assert rows_of(search.top(count, market.pieces)) == every_loop(market, max_hops)[:count]
+
+
+def rate_of(market: Market, row: Row) -> float:
+    return float(np.prod(market.edges.rate[list(row[1])]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**9),
+    pools=st.integers(2, 24),
+    tokens=st.integers(2, 8),
+    hubs=st.integers(1, 4),
+    noise=st.sampled_from([0.03, 0.2, 1.0]),
+    segmented=st.sampled_from([0.0, 0.5]),
+    max_hops=st.sampled_from([2, 3, 4]),
+    count=st.sampled_from([1, 7, 2000]),
+    max_rate=st.sampled_from([1.005, 1.03, 1.2, 5.0]),
+)
+def test_the_best_of_those_not_withheld_are_those_of_a_walk_over_all(
+    seed, pools, tokens, hubs, noise, segmented, max_hops, count, max_rate
+):
+    market = made_market(
+        seed, pools=pools, tokens=tokens, hubs=min(hubs, tokens), noise=noise, segmented=segmented
+    )
+    loops = every_loop(market, max_hops)
+    passing = [loop for loop in loops if rate_of(market, loop) <= max_rate]
+    search = CycleSearch(market.edges, market.worth, max_hops, max_rate)
+    assert rows_of(search.top(count, market.pieces)) == passing[:count]
+    if count > len(passing):
+        assert search.counters.withheld >= len(loops) - len(passing)
+
+
+@pytest.mark.parametrize("hubs", [1, 2])
+def test_loops_of_two_tokens_are_counted_once_where_they_are_withheld(hubs):
+    market = made_market(11, pools=40, tokens=2, hubs=hubs, noise=0.1)
+    loops = every_loop(market, 4)
+    withheld = [loop for loop in loops if rate_of(market, loop) > 1.05]
+    search = CycleSearch(market.edges, market.worth, max_rate=1.05)
+    search.top(10_000, market.pieces)
+    rates = np.outer(*(market.edges.rate[:-1][market.edges.token_in[:-1] == token] for token in (0, 1)))
+    assert 100 < len(withheld) <= search.counters.withheld <= np.count_nonzero(rates > 1.05)
+
+
+def test_what_was_best_before_is_withheld_once_it_promises_too_much():
+    market = made_market(5, pools=30, tokens=6, hubs=3, noise=0.02)
+    search = CycleSearch(market.edges, market.worth, max_rate=1.1)
+    best = search.top(5, market.pieces).hops[0]
+    rows = best[:1].astype(np.int64)
+    move(market, rows, np.full(1, 1.2))
+    search.update(rows)
+    passing = [loop for loop in every_loop(market, 4) if rate_of(market, loop) <= 1.1]
+    found = rows_of(search.top(5, market.pieces))
+    assert found == passing[:5]
+    assert tuple(best.tolist()) not in {row[1] for row in found}
 
 
 @pytest.mark.parametrize("segmented", [0.0, 0.4])
@@ -180,6 +234,9 @@ def test_what_no_search_can_answer_is_refused():
     for wrong in (np.nan, -1.0, np.inf):
         with pytest.raises(InputError):
             CycleSearch(market.edges, np.full(4, wrong))
+    for rate in (1.0, -1.0, np.nan):
+        with pytest.raises(InputError):
+            CycleSearch(market.edges, market.worth, max_rate=rate)
     search = CycleSearch(market.edges, market.worth)
     with pytest.raises(InputError):
         search.top(0, market.pieces)
