@@ -7,6 +7,7 @@ then takes over. Whoever wants it back exactly teaches a fresh one the same exam
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any, Generic, TypeVar
 
@@ -45,7 +46,7 @@ LAGS = 5
 R = TypeVar("R")
 
 
-class _Renewed(Generic[R]):
+class _Renewed(ABC, Generic[R]):
     """What the three have in common: scaling, residuals, lives and states."""
 
     name: str
@@ -58,14 +59,14 @@ class _Renewed(Generic[R]):
         self._live, self._next = self._new(), self._new()
         self._examples: deque[tuple[NDArray[np.float64], float]] = deque(maxlen=LIFE)
 
-    def _new(self) -> R:
-        raise NotImplementedError
+    @abstractmethod
+    def _new(self) -> R: ...
 
-    def _teach(self, model: R, inputs: dict[str, float], target: float) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _teach(self, model: R, inputs: dict[str, float], target: float) -> None: ...
 
-    def _ask(self, model: R, inputs: dict[str, float]) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def _ask(self, model: R, inputs: dict[str, float]) -> float: ...
 
     def predict_one(self, window: Window) -> float:
         """Return the forecast, in the label's unit; changes nothing.

@@ -29,8 +29,8 @@ from core.reasons import Reason
 from market.pools.pool import Pool
 from scoring.curves import Curve, curve_of
 from scoring.cycles import Cycle, Edge, cycle_id
+from scoring.one_cycle import score_cycle
 from scoring.opportunity import Opportunity
-from scoring.scorer import score_cycle
 from scoring.sizing import marginal_rate
 
 _SPARE = 16

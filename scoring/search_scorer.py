@@ -35,9 +35,10 @@ from scoring.candidates import rounding_worth
 from scoring.curves import Curve, curve_of
 from scoring.cycles import Cycle, Edge, cycle_id
 from scoring.edge_table import EdgeTable
+from scoring.one_cycle import score_cycle
 from scoring.opportunity import Opportunity
 from scoring.ranking import PricedMarket, RankedTrade
-from scoring.scorer import ScoreResult, score_cycle
+from scoring.scorer import ScoreResult
 from scoring.search import CycleSearch, Ranked
 
 COUNT = 100

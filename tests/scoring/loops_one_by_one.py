@@ -8,9 +8,9 @@ from math import floor, inf
 from core.reasons import Reason
 from scoring.curves import curve_of
 from scoring.cycles import CycleIndex
+from scoring.one_cycle import score_cycle
 from scoring.opportunity import Opportunity
 from scoring.ranking import Loop, PricedMarket, canonical
-from scoring.scorer import score_cycle
 from scoring.sizing import marginal_rate
 
 

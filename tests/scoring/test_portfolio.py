@@ -24,9 +24,9 @@ from scoring.curves import curve_of
 from scoring.cycles import Cycle, CycleIndex
 from scoring.exact import profit_of, run_forward
 from scoring.joint import after
+from scoring.one_cycle import score_cycle
 from scoring.opportunity import Opportunity
 from scoring.portfolio import choose_portfolio
-from scoring.scorer import score_cycle
 from tests.random_pools import DAI, FAMILIES, MANY, USDC, WETH, Draw, amount
 
 ETHER = 10**18
