@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import scoring.scorer as scorer_module
+import scoring.one_cycle as one_cycle
 from core.errors import InvariantBroken
 from core.reasons import Reason
 from market.state import MarketState
@@ -65,7 +65,7 @@ def test_a_call_that_failed_leaves_nothing_stale_behind(monkeypatch: pytest.Monk
     assert before[0]
     later = chain.fork()
     state.apply(later.block([*shifted(0, 0.1), *shifted(2, 0.1)]))
-    original, calls = scorer_module.size_cycle, 0
+    original, calls = one_cycle.size_cycle, 0
 
     def fails_in_the_middle(curves: Any) -> Any:
         nonlocal calls
@@ -74,7 +74,7 @@ def test_a_call_that_failed_leaves_nothing_stale_behind(monkeypatch: pytest.Monk
         return size if isinstance(size, Reason) or calls < 5 else replace(size, upper_bound=0.0)
 
     with monkeypatch.context() as patch:
-        patch.setattr(scorer_module, "size_cycle", fails_in_the_middle)
+        patch.setattr(one_cycle, "size_cycle", fails_in_the_middle)
         with pytest.raises(InvariantBroken):
             scorer.rescore(state, None, found_at_ns=0)
     if undo:

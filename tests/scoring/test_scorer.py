@@ -206,7 +206,7 @@ def test_a_state_without_head_or_without_a_pool_is_refused(markets):
 
 
 def test_an_integer_profit_above_its_bound_is_never_passed_on(markets, monkeypatch):
-    import scoring.scorer as module
+    import scoring.one_cycle as module
 
     original = module.size_cycle
 
