@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
+import structlog
 
 from chain.blocks import BlockHeader
 from chain.devnet.artifacts import load_artifact
@@ -33,6 +34,8 @@ from pipeline.keeper import MarketKeeper
 from pipeline.live_config import KEYSTORE_PASSWORD_VARIABLE, LiveConfig
 from pipeline.loop import BlockWalk
 from pipeline.trader import Desk, Trader
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ async def open_session(
         walk = await asyncio.to_thread(
             BlockWalk, keeper.state, config.specs, config.wrapped_native, config.max_hops, keeper=keeper
         )
+        log.info("scorer chosen", scorer=walk.scored_by.name, why=walk.scored_by.why)
         feed = await stack.enter_async_context(_feed(config, chain, clock, walk))
         ids = Ids(await asyncio.to_thread(journal.id_counts))
         desk = _desk(config, Wallet(wallet_key))

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import structlog
-
 from chain.blocks import Address, Block
 from features.feature import FeatureRow
 from features.stream import FeatureStream
@@ -25,8 +23,6 @@ from scoring.scorer_choice import make_scorer
 
 TOLERANCE_WEI = 10**12
 """Polishing of integers stops when less than this, far below any gas cost, can be gained."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +66,10 @@ class BlockWalk:
         self._keeper = keeper
         self.series = SeriesRecorder(state, wrapped_native)
         self._features = FeatureStream(state.tokens, specs)
-        chosen = make_scorer(state.pools.values(), wrapped_native, max_hops=max_hops, tolerance=TOLERANCE_WEI)
-        log.info("scorer chosen", scorer=chosen.name, why=chosen.why)
-        self._scorer = chosen.scorer
+        self.scored_by = make_scorer(
+            state.pools.values(), wrapped_native, max_hops=max_hops, tolerance=TOLERANCE_WEI
+        )
+        self._scorer = self.scored_by.scorer
 
     def advance(self, block: Block) -> Walked:
         """Apply a block and rescore what it touched.
