@@ -1,4 +1,4 @@
-"""One Ray for all tests of searches, and targets whose truth is known."""
+"""One Ray for the tests of a file, and targets whose truth is known."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.registry_fixtures import migrated_home, store
 __all__ = ["local_ray", "migrated_home", "store"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Ray of two cores on this machine, ended with the session."""
+    """A Ray of two cores on this machine, ended before other tests start one of their own."""
     with pytest.MonkeyPatch.context() as patch:
         # its workers find the tests' modules, and compiled code that an earlier worker has left
         patch.setenv("PYTHONPATH", str(ROOT))
