@@ -6,20 +6,10 @@ when the model has just seen more, flatter it, and the intervals become too narr
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left, insort
-from collections import deque
-from typing import Any, Self
-
-import numpy as np
-
-from core.errors import ModelError
-
-FEWEST = 20
-"""Errors needed before a quantile says anything; until then the widest error seen counts."""
+from models.served_intervals import ServedIntervals
 
 
-class AdaptiveConformal:
+class AdaptiveConformal(ServedIntervals):
     """Adaptive conformal inference on relative errors.
 
     An interval is ``value * (1 ± q)``, where ``q`` is a quantile of the last relative errors.
@@ -55,120 +45,13 @@ class AdaptiveConformal:
     """
 
     def __init__(self, nominal: float = 0.9, gamma: float = 0.02, window: int = 500) -> None:
-        if not (0 < nominal < 1 and 0 < gamma < 1 and window >= FEWEST):
-            raise ModelError(
-                f"nominal and gamma lie between 0 and 1 and window is at least {FEWEST}",
-                nominal=nominal,
-                gamma=gamma,
-                window=window,
-            )
-        self.nominal = nominal
-        self.gamma = gamma
-        self.window = window
-        self._level = nominal
-        self._errors: deque[float] = deque(maxlen=window)
-        self._sorted: list[float] = []
-        self._hits: deque[bool] = deque(maxlen=window)
-        self._count = 0
-
-    @property
-    def count(self) -> int:
-        """Intervals whose label has come."""
-        return self._count
-
-    @property
-    def coverage(self) -> float:
-        """Share of the last ``window`` served intervals that held their label; nan before any."""
-        return sum(self._hits) / len(self._hits) if self._hits else math.nan
+        super().__init__(nominal, gamma, window)
 
     def interval(self, value: float) -> tuple[float, float]:
         """Return lower and upper bound for a forecast; changes nothing."""
         half = abs(value) * self._quantile()
         return value - half, value + half
 
-    def update(self, value: float, lower: float, upper: float, label: float) -> None:
-        """Learn from an interval as it was served and the label that came later.
-
-        Parameters
-        ----------
-        value, lower, upper
-            Forecast and interval as served, in the target's unit.
-        label
-            What came, in the same unit.
-
-        Raises
-        ------
-        ModelError
-            If a number is not finite.
-        """
-        if not all(map(math.isfinite, (value, lower, upper, label))):
-            raise ModelError("an interval and its label must be finite numbers", value=value, label=label)
-        hit = lower <= label <= upper
-        self._hits.append(hit)
-        self._count += 1
-        miss_rate = 1 - self.nominal
-        # beyond 0 and 1 the level has no effect yet keeps memory, as the guarantee needs
-        self._level += self.gamma * ((not hit) - miss_rate)
-        if value == 0:
-            return
-        error = abs(label - value) / abs(value)
-        if len(self._errors) == self.window:
-            del self._sorted[bisect_left(self._sorted, self._errors[0])]
-        self._errors.append(error)
-        insort(self._sorted, error)
-
-    def _quantile(self) -> float:
-        count = len(self._sorted)
-        if not count:
-            return 0.0
-        if count < FEWEST or self._level >= 1:
-            return self._sorted[-1]
-        # the finite-sample rank of split conformal prediction
-        rank = math.ceil((count + 1) * max(self._level, 0.0))
-        return self._sorted[min(max(rank, 1), count) - 1]
-
-    def copy(self) -> Self:
-        """Return another one that stands where this one stands; they learn apart."""
-        other = type(self)(self.nominal, self.gamma, self.window)
-        other._level, other._count = self._level, self._count
-        other._errors, other._sorted, other._hits = (
-            self._errors.copy(),
-            self._sorted.copy(),
-            self._hits.copy(),
-        )
-        return other
-
-    def state(self) -> dict[str, Any]:
-        """Return level, errors and hits as plain values and arrays."""
-        return {
-            "nominal": self.nominal,
-            "gamma": self.gamma,
-            "window": self.window,
-            "level": self._level,
-            "count": self._count,
-            "errors": np.array(self._errors, dtype=np.float64),
-            "hits": np.array(self._hits, dtype=np.bool_),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from :meth:`state`.
-
-        Raises
-        ------
-        ModelError
-            If it was made with other parameters.
-        """
-        try:
-            theirs = (state["nominal"], state["gamma"], state["window"])
-            if theirs != (self.nominal, self.gamma, self.window):
-                raise ModelError("the saved intervals have other parameters; build them alike", saved=theirs)
-            level, count = float(state["level"]), int(state["count"])
-            errors, hits = list(map(float, state["errors"])), list(map(bool, state["hits"]))
-            if not all(map(math.isfinite, (level, *errors))):
-                raise ModelError("the saved intervals hold a number that is not finite; save the model again")
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"this is not the state of conformal intervals: {error}") from error
-        self._level, self._count = level, count
-        self._errors = deque(errors, maxlen=self.window)
-        self._sorted = sorted(self._errors)
-        self._hits = deque(hits, maxlen=self.window)
+    def _take(self, value: float, label: float) -> None:
+        if value != 0:
+            self._remember(abs(label - value) / abs(value))

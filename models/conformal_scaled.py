@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
-from collections import deque
 from typing import Any, Self
 
-import numpy as np
-
 from core.errors import ModelError
-
-FEWEST = 20
-"""Scores needed before a quantile says anything; until then the widest score seen counts."""
+from models.served_intervals import ServedIntervals
 
 HALF_LIFE = 10.0
 """Labels after which an error counts half in the scale."""
 
 
-class ScaledConformal:
+class ScaledConformal(ServedIntervals):
     """Adaptive conformal inference on errors divided by their recent size.
 
     An interval is ``value ± q * scale``: ``scale`` is the exponentially weighted mean absolute error of
@@ -54,108 +48,37 @@ class ScaledConformal:
     """
 
     def __init__(self, nominal: float = 0.9, gamma: float = 0.04, window: int = 500) -> None:
-        if not (0 < nominal < 1 and 0 < gamma < 1 and window >= FEWEST):
-            raise ModelError(
-                f"nominal and gamma lie between 0 and 1 and window is at least {FEWEST}",
-                nominal=nominal,
-                gamma=gamma,
-                window=window,
-            )
-        self.nominal = nominal
-        self.gamma = gamma
-        self.window = window
+        super().__init__(nominal, gamma, window)
         self._fade = 0.5 ** (1 / HALF_LIFE)
-        self._level = nominal
         self._scale = 0.0
-        self._scores: deque[float] = deque(maxlen=window)
-        self._sorted: list[float] = []
-        self._hits: deque[bool] = deque(maxlen=window)
-        self._count = 0
-
-    @property
-    def count(self) -> int:
-        """Intervals whose label has come."""
-        return self._count
-
-    @property
-    def coverage(self) -> float:
-        """Share of the last ``window`` served intervals that held their label; nan before any."""
-        return sum(self._hits) / len(self._hits) if self._hits else math.nan
 
     def interval(self, value: float) -> tuple[float, float]:
         """Return lower and upper bound for a forecast; changes nothing."""
         half = self._quantile() * self._scale
         return value - half, value + half
 
-    def update(self, value: float, lower: float, upper: float, label: float) -> None:
-        """Learn from an interval as it was served and the label that came later.
-
-        Parameters
-        ----------
-        value, lower, upper
-            Forecast and interval as served, in the target's unit.
-        label
-            What came, in the same unit.
-
-        Raises
-        ------
-        ModelError
-            If a number is not finite.
-        """
-        if not all(map(math.isfinite, (value, lower, upper, label))):
-            raise ModelError("an interval and its label must be finite numbers", value=value, label=label)
-        hit = lower <= label <= upper
-        self._hits.append(hit)
-        # beyond 0 and 1 the level keeps its memory, as the guarantee needs
-        self._level += self.gamma * ((not hit) - (1 - self.nominal))
+    def _take(self, value: float, label: float) -> None:
         error = abs(label - value)
         # the scale as it is now, not as it was served: intervals of equal coverage come out narrower
         scale = self._scale or error
         if scale > 0:
-            self._score(error / scale)
-        self._count += 1
+            self._remember(error / scale)
         step = max(1 / self._count, 1 - self._fade)
         self._scale += step * (error - self._scale)
 
-    def _score(self, score: float) -> None:
-        if len(self._scores) == self.window:
-            del self._sorted[bisect_left(self._sorted, self._scores[0])]
-        self._scores.append(score)
-        insort(self._sorted, score)
-
     def _quantile(self) -> float:
-        count = len(self._sorted)
-        if not count:
-            return 0.0
-        if count < FEWEST or self._level >= 1:
-            return self._sorted[-1] * max(self._level, 1.0)
-        # the finite-sample rank of split conformal prediction
-        rank = math.ceil((count + 1) * max(self._level, 0.0))
-        return self._sorted[min(max(rank, 1), count) - 1]
+        """Return the quantile; a level above one stretches the widest score."""
+        return super()._quantile() * max(self._level, 1.0)
 
     def copy(self) -> Self:
         """Return another one that stands where this one stands; they learn apart."""
-        other = type(self)(self.nominal, self.gamma, self.window)
-        other._level, other._scale, other._count = self._level, self._scale, self._count
-        other._scores, other._sorted, other._hits = (
-            self._scores.copy(),
-            self._sorted.copy(),
-            self._hits.copy(),
-        )
+        other = super().copy()
+        other._scale = self._scale
         return other
 
     def state(self) -> dict[str, Any]:
         """Return level, scale, scores and hits as plain values and arrays."""
-        return {
-            "nominal": self.nominal,
-            "gamma": self.gamma,
-            "window": self.window,
-            "level": self._level,
-            "scale": self._scale,
-            "count": self._count,
-            "scores": np.array(self._scores, dtype=np.float64),
-            "hits": np.array(self._hits, dtype=np.bool_),
-        }
+        return {**super().state(), "scale": self._scale}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`.
@@ -166,16 +89,11 @@ class ScaledConformal:
             If it was made with other parameters, or is damaged.
         """
         try:
-            theirs = (state["nominal"], state["gamma"], state["window"])
-            if theirs != (self.nominal, self.gamma, self.window):
-                raise ModelError("the saved intervals have other parameters; build them alike", saved=theirs)
-            level, scale, count = float(state["level"]), float(state["scale"]), int(state["count"])
-            scores, hits = list(map(float, state["scores"])), list(map(bool, state["hits"]))
-            if not all(map(math.isfinite, (level, scale, *scores))) or min((scale, *scores)) < 0:
-                raise ModelError("the saved intervals hold a number that is no size; save the model again")
+            scale = float(state["scale"])
+            smallest = min((scale, *map(float, state["errors"])))
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"this is not the state of conformal intervals: {error}") from error
-        self._level, self._scale, self._count = level, scale, count
-        self._scores = deque(scores, maxlen=self.window)
-        self._sorted = sorted(self._scores)
-        self._hits = deque(hits, maxlen=self.window)
+        if not (math.isfinite(scale) and smallest >= 0):
+            raise ModelError("the saved intervals hold a number that is no size; save the model again")
+        super().restore(state)
+        self._scale = scale

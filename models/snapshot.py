@@ -36,7 +36,7 @@ _DAMAGE = (
     LookupError,
     TypeError,
     ValueError,
-    NotImplementedError,
+    NotImplementedError,  # of zipfile, for a way of packing that it does not know
 )
 
 

@@ -100,7 +100,14 @@ def test_a_restored_one_and_a_copy_go_on_identically_and_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [{"hits": None}, {"scores": [0.1, math.nan]}, {"level": math.inf}, {"scale": -1.0}]
+    "damage",
+    [
+        {"hits": None},
+        {"errors": [0.1, math.nan]},
+        {"errors": [0.1, -0.1]},
+        {"level": math.inf},
+        {"scale": -1.0},
+    ],
 )
 def test_a_damaged_state_is_refused_and_changes_nothing(damage: dict[str, object]) -> None:
     conformal = ScaledConformal()
