@@ -14,10 +14,8 @@ from core.errors import InvariantBroken
 from core.reasons import Reason
 from market.state import MarketState
 from scoring.scorer import CpuScorer, ScoreResult
-from tests.random_blocks import A, B, RandomChain, moves
-
-step = st.tuples(moves, st.booleans(), st.integers(0, 3))
-"""Moves of a block, whether the scorer is told what it touched, and how many blocks are undone first."""
+from tests.random_blocks import A, B, RandomChain
+from tests.scoring.market_stories import rescored, step
 
 
 def scorer_of(chain: RandomChain) -> CpuScorer:
@@ -36,20 +34,9 @@ def from_nothing(chain: RandomChain, state: MarketState) -> Any:
 @given(st.lists(step, min_size=1, max_size=6))
 def test_rescoring_what_moved_equals_a_scan_of_everything(steps: list[Any]) -> None:
     chain = RandomChain()
-    state, scorer = chain.state(), scorer_of(chain)
-    scorer.rescore(state, None, found_at_ns=0)
-    forks = [chain.fork()]
-    for branch, (chosen, told, undone) in enumerate(steps):
-        kept = max(len(forks) - undone, 1)
-        moved: tuple[str, ...] = ()
-        if kept < len(forks):
-            moved = state.rollback(forks[kept - 1].head.number)
-            del forks[kept:]
-        chain = forks[-1].fork()
-        applied = state.apply(chain.block(chosen, branch=branch))
-        forks.append(chain)
-        result = scorer.rescore(state, (*moved, *applied.touched) if told else (), found_at_ns=branch)
-        assert outcome(result) == from_nothing(chain, state)
+    state = chain.state()
+    for result, now in rescored(state, scorer_of(chain), chain, steps):
+        assert outcome(result) == from_nothing(now, state)
 
 
 def shifted(place: int, size: float) -> list[Any]:

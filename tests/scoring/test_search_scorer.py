@@ -24,8 +24,9 @@ from scoring.opportunity import Opportunity
 from scoring.ranking import PricedMarket
 from scoring.scorer import CpuScorer, ScoreResult
 from scoring.search_scorer import SearchScorer
-from tests.random_blocks import A, B, RandomChain, moves
+from tests.random_blocks import A, B, RandomChain
 from tests.random_pools import DOLLARS, FAMILIES, NOW, TOKENS, USDC, WETH, random_pool
+from tests.scoring.market_stories import rescored, step
 
 POOLS = 12
 HEAD = BlockHeader(100, bytes(32), b"", NOW, 10**9, 0, 30_000_000)
@@ -33,9 +34,6 @@ ALL = 10_000
 WORTH = {
     token: DOLLARS[token] / DOLLARS[WETH] * 10 ** (18 - TOKENS[token].decimals) for token in (WETH, USDC)
 }
-
-step = st.tuples(moves, st.booleans(), st.integers(0, 3))
-"""Moves of a block, whether the scorer is told what it touched, and how many blocks are undone first."""
 
 
 def pools_of(seed: int) -> list[Pool]:
@@ -99,20 +97,9 @@ def searching(chain: RandomChain, count: int = 5) -> SearchScorer:
 @given(st.lists(step, min_size=1, max_size=6))
 def test_rescoring_what_moved_equals_a_scan_of_everything(steps: list[Any]) -> None:
     chain = RandomChain()
-    state, scorer = chain.state(), searching(chain)
-    scorer.rescore(state, None, found_at_ns=0)
-    forks = [chain.fork()]
-    for branch, (chosen, told, undone) in enumerate(steps):
-        kept = max(len(forks) - undone, 1)
-        moved: tuple[str, ...] = ()
-        if kept < len(forks):
-            moved = state.rollback(forks[kept - 1].head.number)
-            del forks[kept:]
-        chain = forks[-1].fork()
-        applied = state.apply(chain.block(chosen, branch=branch))
-        forks.append(chain)
-        result = scorer.rescore(state, (*moved, *applied.touched) if told else (), found_at_ns=branch)
-        assert outcome(result) == outcome(searching(chain).rescore(state, None, found_at_ns=0))
+    state = chain.state()
+    for result, now in rescored(state, searching(chain), chain, steps):
+        assert outcome(result) == outcome(searching(now).rescore(state, None, found_at_ns=0))
         assert outcome(result)[0] == cpu_opportunities(state, (A, B), max_hops=3)[:5]
 
 
