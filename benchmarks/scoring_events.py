@@ -10,14 +10,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness import Progress, Row, at_most, median
+from benchmarks.harness import Progress, Row, at_most, median, timed
 from benchmarks.scoring_lists import BEST, CYCLES, SEED, in_turn, seeded_list
 from benchmarks.scoring_market import BenchMarket, moved
 from benchmarks.scoring_searching import TRADE, without_collection
-from scoring.devices.device import Change, CycleTable
+from scoring.devices.device import Change, CycleTable, Top
 from scoring.incremental import IncrementalScorer
 from scoring.integers.pairs import PairRows, pair_rows
 from scoring.integers.trade import best_pair_trades
+from scoring.integers.waists import find_trades
 
 EVENTS = {1: 1000, 10: 200, 100: 30}
 """Events by how many pools each touches."""
@@ -120,6 +121,8 @@ def _latency_rows(market: BenchMarket, table: CycleTable, uses: NDArray[np.int64
             Row("of that, scoring its cycles", update, "us"),
             Row("of that, ranking", rank, "us"),
             at_most("of that, the integers of the top 10", integers, "us", INTEGERS_US),
+            Row("of these, in compiled code", _compiled_integers(pairs, scorer.top(BEST), table), "us"),
+            Row("an update that moves nothing", _still_update(scorer), "us"),
             Row("cycles that it is in, mean", _mean_uses(events, uses), "cycles"),
         ]
     evenly = _events(market, 1, EVENTS[1], np.ones(len(market), np.int64))
@@ -129,6 +132,22 @@ def _latency_rows(market: BenchMarket, table: CycleTable, uses: NDArray[np.int64
         Row("1 touched pool, each as likely, p50", float(np.median(whole)), "us"),
         Row("cycles that it is then in, mean", _mean_uses(evenly, uses), "cycles"),
     ]
+
+
+def _compiled_integers(pairs: PairRows, top: Top, table: CycleTable) -> float:
+    """Return microseconds in which the best trades are found, without what hands them to Python."""
+    cycles = table.hops[top.rows].astype(np.int64)
+    count, width = cycles.shape
+    amounts, profits = np.empty((count, width + 1, 2), np.uint64), np.empty((count, 2), np.uint64)
+    ends, bounds = np.empty((2, count), np.int64), np.empty(count)
+    seconds = timed(lambda: find_trades(pairs, cycles, amounts, profits, ends, bounds), EVENTS[10])
+    return 1e6 * median(seconds)
+
+
+def _still_update(scorer: IncrementalScorer) -> float:
+    """Return microseconds of an update without edges: what every update costs."""
+    nothing = Change(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+    return 1e6 * median(timed(lambda: scorer.update(nothing), EVENTS[10]))
 
 
 def _mean_uses(events: list[Event], uses: NDArray[np.int64]) -> float:
