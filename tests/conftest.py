@@ -16,6 +16,15 @@ quiet_libraries(os.environ)
 __all__ = ["anvil_world", "data_root", "devnet", "pyrevm_world"]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let workers share the files: a file stays whole, and all that starts Ray is with one of them."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        group = "ray" if item.get_closest_marker("ray") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def usual_signals() -> None:
     """Listen to signals that whoever runs the tests may ignore: nohup does, and ``&`` in a script.

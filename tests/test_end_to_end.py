@@ -35,7 +35,7 @@ main()
 """
 """The command, on a machine whose project folder may hold recorded history, as one on which it does not."""
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 
 @dataclass

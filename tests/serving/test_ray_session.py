@@ -20,6 +20,8 @@ from serving.environment import TOKEN_VARIABLE, quiet_libraries
 from serving.ray_session import signals_deferred
 from tests.serving.processes import marked
 
+pytestmark = pytest.mark.ray
+
 ROOT = Path(__file__).resolve().parents[2]
 START = """
 import os

@@ -23,6 +23,7 @@ from tests.models.target_tables import number_table, probability_table
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.ray,
     pytest.mark.usefixtures("local_ray"),
     # Ray's own threads and files, ended with it
     pytest.mark.filterwarnings("default"),

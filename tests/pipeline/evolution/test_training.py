@@ -34,6 +34,7 @@ def said(model: Forecaster) -> list[float]:
 
 
 @pytest.mark.slow
+@pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.filterwarnings("default")
 def test_two_workers_take_the_steps_of_one(tmp_path: Path) -> None:
@@ -44,6 +45,7 @@ def test_two_workers_take_the_steps_of_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.filterwarnings("default")
 def test_one_worker_grows_the_trees_that_fit_grows(tmp_path: Path) -> None:
