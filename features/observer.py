@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from chain.blocks import Address, Block
 from features.groups.depths import DepthBook
-from features.groups.gap import NO_GAPS, measure
+from features.groups.gap import GapBook
 from features.groups.group import Observed, Pending
 from features.groups.prices import Pair, PriceBook, find_token
 from features.groups.trades import sum_up
@@ -40,7 +40,7 @@ class Observer:
         self._followed = frozenset(spec.pool_id for spec in specs)
         self.book = PriceBook(specs)
         self._depths = DepthBook(specs, self.weth)
-        self._gaps = NO_GAPS
+        self._gaps = GapBook()
         self._reference: Mapping[str, float] = {}
 
     def see(
@@ -54,7 +54,7 @@ class Observer:
         """Take in the next block; ``state`` is the market after it."""
         book = self.book.after(state.pools, applied.touched)
         if book is not self.book:
-            self.book, self._gaps = book, measure(book.quotes)
+            self.book, self._gaps = book, self._gaps.after(book.quotes)
         self._depths = self._depths.after(state.pools, applied.touched)
         before = self._reference
         self._reference = book.quotes.get(self.pair, {}) if self.pair else {}
@@ -62,10 +62,10 @@ class Observer:
             block,
             context,
             pending,
-            tuple(pool_id for pool_id in applied.touched if pool_id in self._followed),
+            tuple([pool_id for pool_id in applied.touched if pool_id in self._followed]),
             sum_up(applied.events, state.pools, self.weth),
             book,
-            self._gaps,
+            self._gaps.gaps,
             self._depths.depths,
             self._reference,
             self._move(before),

@@ -7,6 +7,7 @@ missing column is refused instead of being read as something else.
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,15 +75,24 @@ class FeatureSchema:
         Raises
         ------
         ModelError
-            If the window is empty, its rows differ in names, or a column is missing.
+            If the window is empty, its rows differ in names or do not hold a number for each, or a column is
+        missing.
         """
         if not window:
             raise ModelError("a window holds at least one row")
         names = window[0].names
         if any(row.names is not names and row.names != names for row in window):
             raise ModelError("the rows of a window carry the same features")
-        table = np.array([row.values for row in window], dtype=np.float64)
-        return table if names == self.names else table[:, self.columns(names)]
+        # the bytes of floats are put together several times as fast as NumPy reads tuples of them
+        pack = struct.Struct(f"{len(names)}d").pack
+        try:
+            table = np.frombuffer(bytearray().join([pack(*row.values) for row in window]))
+        except struct.error:
+            raise ModelError(
+                "a row does not hold one number per feature; fill unknown values with their nulls"
+            ) from None
+        table = table.reshape(len(window), len(names))
+        return table if names == self.names else table.take(self.columns(names), axis=1)
 
     def rows(self, matrix: NDArray[np.float64]) -> tuple[FeatureRow, ...]:
         """Return rows for ``float64[row, feature]``, for callers that hold numbers only.

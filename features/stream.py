@@ -7,7 +7,7 @@ offline than it would have known live. :mod:`features.batch` makes the same rows
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chain.blocks import Address, Block
@@ -28,7 +28,7 @@ from features.groups.flow import FlowGroup
 from features.groups.gap_dynamics import GapDynamicsGroup
 from features.groups.gaps import GapGroup
 from features.groups.gas import GasGroup
-from features.groups.group import Group, Observed, Pending, snapshot
+from features.groups.group import Group, Memory, Observed, Pending, restore, snapshot
 from features.groups.mempool import MempoolGroup
 from features.groups.order_flow import OrderFlowGroup
 from features.groups.rivals import RivalGroup
@@ -47,8 +47,8 @@ class _Entry:
 
     number: int
     timestamp: int | None
-    groups: tuple[Group, ...]
-    observer: Observer
+    groups: tuple[Memory, ...]
+    observer: Memory
 
 
 class FeatureStream:
@@ -176,7 +176,9 @@ class FeatureStream:
                 to_number=to_number,
                 depth=len(self._journal),
             )
-        self._groups, self._observer = undo[0].groups, undo[0].observer
+        for group, memory in zip(self._groups, undo[0].groups, strict=True):
+            restore(group, memory)
+        restore(self._observer, undo[0].observer)
         self._head, self._timestamp = to_number, undo[0].timestamp
         self.cycle_rows = ()
         for _ in undo:
@@ -214,12 +216,11 @@ def _row(
     observed: Observed,
     names: tuple[str, ...],
     nulls: tuple[float, ...],
-    found: Iterable[float | None],
+    found: Sequence[float | None],
     subject: str,
 ) -> FeatureRow:
-    found = tuple(found)
-    missing = tuple(name for name, value in zip(names, found, strict=True) if value is None)
-    values = tuple(null if value is None else value for value, null in zip(found, nulls, strict=True))
+    missing = tuple([name for name, value in zip(names, found, strict=True) if value is None])
+    values = tuple([null if value is None else value for value, null in zip(found, nulls, strict=True)])
     block = observed.block
     return FeatureRow(
         block.number, block.header.timestamp, block.known_at_ns, names, values, missing, subject

@@ -108,7 +108,8 @@ def export_lstm(weights: dict[str, Singles], mean: Array, scale: Array) -> LstmK
     return LstmKernel(
         mean=mean,
         scale=scale,
-        weights=np.concatenate((from_row.T * half, from_state.T * half, padding)),
+        # row after row in memory: the loop over gates reads neighbours, several at once
+        weights=np.ascontiguousarray(np.concatenate((from_row.T * half, from_state.T * half, padding))),
         bias=(weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"]) * half,
         head=np.column_stack((weights["head.weight"], weights["head.bias"])).astype(np.float64, order="C"),
     )

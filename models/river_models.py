@@ -19,6 +19,10 @@ RATE = 5e-4
 KNOTS = (-1.0, 0.0, 1.0)
 """Where each standardised feature may bend."""
 
+_BENDS = np.array(KNOTS)[:, None]
+_AT_ZERO = np.maximum(-_BENDS, 0.0)
+"""Hinges of a feature of zero, which are taken off, so that it has no influence."""
+
 
 class RiverResidual:
     """Piecewise linear median regression on the window's last row.
@@ -76,8 +80,8 @@ class RiverResidual:
 
     def _expand(self, row: NDArray[np.float64]) -> dict[str, float]:
         scaled = self._scaler.transform(row)
-        bends = [np.maximum(scaled - knot, 0.0) - max(-knot, 0.0) for knot in KNOTS]
-        return dict(zip(self._inputs, np.concatenate((scaled, *bends)).tolist(), strict=True))
+        hinges = np.maximum(scaled - _BENDS, 0.0) - _AT_ZERO
+        return dict(zip(self._inputs, [*scaled.tolist(), *hinges.ravel().tolist()], strict=True))
 
     def state(self) -> dict[str, Any]:
         """Return weights, scaler and counters as plain values."""

@@ -20,8 +20,17 @@ def each(function: Callable[[float], float], values: Floats, where: Flags | None
     """Return a function of every value; NaN where ``where`` is false, by default where a value is NaN."""
     chosen = ~np.isnan(values) if where is None else where
     result = np.full(len(values), np.nan)
-    result[chosen] = list(map(function, values[chosen].tolist()))
+    inputs = values[chosen].tolist()
+    result[chosen] = np.fromiter(map(function, inputs), np.float64, len(inputs))
     return result
+
+
+def each_run(function: Callable[[float], float], values: Floats) -> Floats:
+    """Return a function of every value, asked once for equal ones in a row, as of candles that stay."""
+    fresh = np.ones(len(values), dtype=np.bool_)
+    fresh[1:] = values[1:] != values[:-1]
+    found: Floats = each(function, values[fresh])[np.cumsum(fresh) - 1]
+    return found
 
 
 def logs(values: Floats) -> Floats:

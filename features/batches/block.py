@@ -6,7 +6,18 @@ import math
 
 import numpy as np
 
-from features.batches.arrays import Floats, before, each, earlier_known, known, last_known, logs, ratio, since
+from features.batches.arrays import (
+    Floats,
+    before,
+    each,
+    each_run,
+    earlier_known,
+    known,
+    last_known,
+    logs,
+    ratio,
+    since,
+)
 from features.batches.kernels import builder_windows, exact_sums, exact_window_sums, follow, gaps
 from features.facts import FactColumns
 from features.groups import calendar, competition, flow, gas
@@ -99,7 +110,7 @@ def cex_gap(facts: FactColumns) -> Floats:
     sums = exact_sums(chosen[present], np.cumsum(present.sum(axis=1)))
     price = facts.scale.sign * sums[np.cumsum(fresh) - 1] / counts[rows] + facts.scale.shift
     result = np.full(len(facts), np.nan)
-    result[rows] = (price - logs(closes[rows])) * PPM
+    result[rows] = (price - each_run(math.log, closes[rows])) * PPM
     return result
 
 

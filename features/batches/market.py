@@ -6,7 +6,18 @@ import math
 
 import numpy as np
 
-from features.batches.arrays import Floats, before, each, earlier_known, known, last_known, logs, ratio, since
+from features.batches.arrays import (
+    Floats,
+    before,
+    each,
+    each_run,
+    earlier_known,
+    known,
+    last_known,
+    logs,
+    ratio,
+    since,
+)
 from features.batches.block import before_difference, cex_gap
 from features.batches.kernels import builder_bids, builder_windows, follow, gaps
 from features.facts import FactColumns
@@ -88,7 +99,8 @@ def half_lives(deviation: Floats, step: float) -> Floats:
     square = follow(np.where(np.isnan(deviation), np.nan, last * last), step)
     result = np.full(len(deviation), np.nan)
     rows = np.flatnonzero(square > 0)
-    result[rows] = list(map(half_life_of, product[rows].tolist(), square[rows].tolist()))
+    found = map(half_life_of, product[rows].tolist(), square[rows].tolist())
+    result[rows] = np.fromiter(found, np.float64, len(rows))
     return result
 
 
@@ -120,9 +132,9 @@ def exchange_columns(facts: FactColumns) -> list[Floats]:
     """Return the columns of :mod:`features.groups.exchange`."""
     gap = cex_gap(facts)
     return [
-        (logs(facts["candle_close"]) - logs(facts["candle_open"])) * PPM,
-        (logs(facts["candle_high"]) - logs(facts["candle_low"])) * PPM,
-        each(math.log1p, facts["candle_volume"]),
+        (each_run(math.log, facts["candle_close"]) - each_run(math.log, facts["candle_open"])) * PPM,
+        (each_run(math.log, facts["candle_high"]) - each_run(math.log, facts["candle_low"])) * PPM,
+        each_run(math.log1p, facts["candle_volume"]),
         gap - before(last_known(gap)),
         follow(gap, exchange.STEP),
     ]

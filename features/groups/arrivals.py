@@ -67,8 +67,12 @@ class ArrivalGroup:
         self._swaps = follow_all(self._swaps, float(observed.trades.swaps), STEPS)
         self._touches = follow(self._touches, float(len(touched)), TOUCH_STEP)
         if touched:
-            kept = {pool_id: at for pool_id, at in self._changed.items() if pool_id not in touched}
-            self._changed = {**kept, **dict.fromkeys(touched, now)}
+            changed = self._changed.copy()
+            for pool_id in touched:
+                # taken out first: what has changed last stands last
+                changed.pop(pool_id, None)
+                changed[pool_id] = now
+            self._changed = changed
         short, long = self._swaps[0], self._swaps[-1]
         return (
             *self._swaps,

@@ -73,6 +73,7 @@ class BidGroup:
 
     def __init__(self) -> None:
         self._bids: tuple[float, ...] = ()
+        self._median: float | None = None
         self._spread: float | None = None
         self._means: Mapping[str, float] = {}
         self._built: Mapping[str, int] = {}
@@ -83,13 +84,14 @@ class BidGroup:
         bid = None if paid is None else log_bid(paid / WEI_PER_ETHER)
         before = self._bids
         if bid is not None:
-            if before:
-                self._spread = follow(self._spread, abs(bid - median(before)), STEP)
+            if self._median is not None:
+                self._spread = follow(self._spread, abs(bid - self._median), STEP)
             self._bids = (bid, *before[: WINDOW - 1])
+            self._median = median(self._bids)
         earlier = before if bid is not None else before[1:]
         return (
             earlier[0] if earlier else None,
-            median(self._bids) if self._bids else None,
+            self._median,
             self._spread,
             *self._of_builder(builder, bid, observed.block.number),
         )

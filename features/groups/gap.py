@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from features.groups.prices import PPM, Pair
 
@@ -31,29 +32,68 @@ class Gaps:
 NO_GAPS = Gaps(None, 0.0, 0.0)
 
 
-def measure(quotes: Mapping[Pair, Mapping[str, float]]) -> Gaps:
-    """Return the gaps between quotes of the same pair.
+class _Within(NamedTuple):
+    """Gaps within one pair, in log units: the widest, whose it is, the sum over couples, their number."""
+
+    widest: float
+    couple: Couple
+    total: float
+    couples: int
+
+
+class GapBook:
+    """Gaps between quotes of the same pair, after a block; an immutable value.
 
     Examples
     --------
-    >>> measure({("0xa", "0xb"): {"p": 1.0, "q": 1.5}})
+    >>> GapBook().after({("0xa", "0xb"): {"p": 1.0, "q": 1.5}}).gaps
     Gaps(couple=('q', 'p'), widest=500000.0, mean=500000.0)
     """
+
+    __slots__ = ("_quotes", "_within", "gaps")
+
+    def __init__(self) -> None:
+        self._quotes: Mapping[Pair, Mapping[str, float]] = {}
+        self._within: Mapping[Pair, _Within | None] = {}
+        self.gaps = NO_GAPS
+
+    def after(self, quotes: Mapping[Pair, Mapping[str, float]]) -> GapBook:
+        """Return the book of other quotes, pairs in order; pairs with a new mapping are measured again."""
+        known, within = self._quotes, self._within
+        book = object.__new__(GapBook)
+        book._quotes = quotes
+        book._within = {
+            pair: within[pair] if known.get(pair) is prices else _measure(prices)
+            for pair, prices in quotes.items()
+        }
+        book.gaps = _widest(book._within.values())
+        return book
+
+
+def _measure(quotes: Mapping[str, float]) -> _Within | None:
+    size = len(quotes)
+    if size < 2:
+        return None
+    # ids break ties, so the order in which pools were touched never shows
+    prices = sorted([(price, pool_id) for pool_id, price in quotes.items()])
+    # of sorted prices, the one at place i is the upper one i times and the lower one the rest
+    total, weight = 0.0, 1 - size
+    for price, _ in prices:
+        total += price * weight
+        weight += 2
+    (low, cheap), (high, dear) = prices[0], prices[-1]
+    return _Within(high - low, (dear, cheap), total, size * (size - 1) // 2)
+
+
+def _widest(pairs: Iterable[_Within | None]) -> Gaps:
     widest, couple = 0.0, None
     total, count = 0.0, 0
-    for pair in sorted(quotes):
-        size = len(quotes[pair])
-        if size < 2:
+    for within in pairs:
+        if within is None:
             continue
-        # ids break ties, so the order in which pools were touched never shows
-        prices = sorted((price, pool_id) for pool_id, price in quotes[pair].items())
-        gap = prices[-1][0] - prices[0][0]
+        gap, whose, part, couples = within
         if couple is None or gap > widest:
-            widest, couple = gap, (prices[-1][1], prices[0][1])
-        # of sorted prices, the one at place i is the upper one i times and the lower one the rest
-        within = 0.0
-        for place, (price, _) in enumerate(prices):
-            within += price * (2 * place - size + 1)
-        total += within
-        count += size * (size - 1) // 2
+            widest, couple = gap, whose
+        total += part
+        count += couples
     return Gaps(couple, widest * PPM, total / count * PPM) if couple else NO_GAPS

@@ -36,7 +36,7 @@ def find_token(tokens: Mapping[Address, Token], symbol: str) -> Address | None:
 class PriceBook:
     """Log prices of every pool after a block; an immutable value.
 
-    ``quotes[pair][pool_id]`` is in raw units of the pair's second token for one of the first.
+    ``quotes[pair][pool_id]`` is in raw units of the pair's second token for one of the first, pairs in order.
     Pools that are dead or not loaded have no quote.
     """
 
@@ -47,7 +47,7 @@ class PriceBook:
         self._pairs = {spec.pool_id: tuple(combinations(sorted(spec.tokens), 2)) for spec in ordered}
         self._asked = False
         self.quotes: Mapping[Pair, Mapping[str, float]] = {
-            pair: {} for pairs in self._pairs.values() for pair in pairs
+            pair: {} for pair in sorted({pair for pairs in self._pairs.values() for pair in pairs})
         }
 
     def covers(self, pair: Pair, pool_id: str) -> bool:
@@ -56,8 +56,12 @@ class PriceBook:
 
     def after(self, pools: Mapping[str, Pool], touched: Iterable[str]) -> PriceBook:
         """Return the book after a block: touched pools are asked again, the first time all."""
-        ask = tuple(touched if self._asked else self._pairs)
-        ask = tuple(pool_id for pool_id in ask if pool_id in pools and pool_id in self._pairs)
+        followed = self._pairs
+        ask = [
+            pool_id
+            for pool_id in (touched if self._asked else followed)
+            if pool_id in pools and pool_id in followed
+        ]
         if not ask:
             return self
         changed: dict[Pair, dict[str, float]] = {}

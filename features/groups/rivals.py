@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 
 from features.feature import Feature
 from features.groups.competition import BUILDER_WINDOW
@@ -71,6 +71,7 @@ class RivalGroup:
         self._rates: tuple[float | None, ...] = (None,) * len(STEPS)
         self._last: int | None = None
         self._builders: tuple[str | None, ...] = ()
+        self._counts: Mapping[str, int] = {}
 
     def update(self, observed: Observed) -> tuple[float | None, ...]:
         """Take in the next block; values in the order of ``FEATURES``."""
@@ -78,9 +79,9 @@ class RivalGroup:
         self._rates = follow_all(self._rates, float(found), STEPS)
         if found:
             self._last = number
-        self._builders = (observed.context.builder, *self._builders[: BUILDER_WINDOW - 1])
-        counts = Counter(builder for builder in self._builders if builder is not None)
-        known = counts.total()
+        self._count(observed.context.builder)
+        counts = self._counts
+        known = sum(counts.values())
         return (
             float(found),
             *self._rates,
@@ -88,3 +89,16 @@ class RivalGroup:
             float(len(counts)) if known else None,
             sum(count * count for count in counts.values()) / (known * known) if known else None,
         )
+
+    def _count(self, builder: str | None) -> None:
+        before, kept = self._builders, self._builders[: BUILDER_WINDOW - 1]
+        self._builders = (builder, *kept)
+        counts = dict(self._counts)
+        for gone in before[len(kept) :]:
+            if gone is not None:
+                counts[gone] -= 1
+                if not counts[gone]:
+                    del counts[gone]
+        if builder is not None:
+            counts[builder] = counts.get(builder, 0) + 1
+        self._counts = counts

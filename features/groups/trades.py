@@ -31,31 +31,35 @@ class Trades:
     multi_pool: int
 
 
+_SWAPS = (PairSwap, V3Swap, VaultSwap)
+
+
 def sum_up(events: Iterable[EventBase], pools: Mapping[str, Pool], weth: Address | None) -> Trades:
     """Return the trades among a block's events."""
     swaps = paid_in = paid_out = 0
     traded: dict[int, set[str]] = defaultdict(set)
     for event in events:
-        if not isinstance(event, PairSwap | V3Swap | VaultSwap):
+        if not isinstance(event, _SWAPS):
             continue
         swaps += 1
         traded[event.transaction_index].add(event.pool_id)
         amount = _weth_paid(event, pools, weth)
-        paid_in += max(amount, 0)
-        paid_out += max(-amount, 0)
+        if amount > 0:
+            paid_in += amount
+        else:
+            paid_out -= amount
     return Trades(swaps, paid_in, paid_out, sum(len(places) > 1 for places in traded.values()))
 
 
 def _weth_paid(event: PairSwap | V3Swap | VaultSwap, pools: Mapping[str, Pool], weth: Address | None) -> int:
     """Return raw WETH the pool took in; negative if it paid out."""
-    match event:
-        case VaultSwap():
-            return (event.amount_in if event.token_in == weth else 0) - (
-                event.amount_out if event.token_out == weth else 0
-            )
-        case V3Swap():
-            amounts = (event.amount0, event.amount1)
-        case PairSwap():
-            amounts = (event.amount0_in - event.amount0_out, event.amount1_in - event.amount1_out)
-    tokens = pools[event.pool_id].tokens
-    return sum(amount for token, amount in zip(tokens, amounts, strict=True) if token == weth)
+    if isinstance(event, VaultSwap):
+        return (event.amount_in if event.token_in == weth else 0) - (
+            event.amount_out if event.token_out == weth else 0
+        )
+    token0, token1 = pools[event.pool_id].tokens
+    if weth == token0:
+        return event.amount0 if isinstance(event, V3Swap) else event.amount0_in - event.amount0_out
+    if weth == token1:
+        return event.amount1 if isinstance(event, V3Swap) else event.amount1_in - event.amount1_out
+    return 0

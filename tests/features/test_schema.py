@@ -49,6 +49,12 @@ def test_rows_with_different_features_make_no_window() -> None:
         FeatureSchema(("a",)).matrix((row(("a",), (1.0,)), row(("b",), (1.0,))))
 
 
+@pytest.mark.parametrize("values", [(1.0,), (1.0, 2.0, 3.0), (1.0, None)])
+def test_rows_without_a_number_for_each_name_make_no_window(values: tuple[float, ...]) -> None:
+    with pytest.raises(ModelError, match="one number per feature"):
+        FeatureSchema(("a", "b")).matrix((row(("a", "b"), values),))
+
+
 @pytest.mark.parametrize("names", [(), ("a", "a")])
 def test_a_schema_without_names_or_with_a_repeated_one_is_refused(names: tuple[str, ...]) -> None:
     with pytest.raises(ModelError):
