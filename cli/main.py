@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from cli.errors import one_line_errors
+from cli.learning import app as learning_app
 from cli.models import app as models_app
 from cli.options import DEFAULT_SEED, Config, Day, Json, Keys, Realtime, Record, Seed, Tape, Write, named_path
 from cli.pools import app as pools_app
@@ -199,71 +200,7 @@ def bench(
             raise typer.Exit(1)
 
 
-@app.command(epilog="Example: omniarb evaluate --target base_fee_2 --short --json")
-def evaluate(
-    target: Annotated[
-        list[str] | None, typer.Option("--target", help="A target; may be repeated. All of them by default.")
-    ] = None,
-    short: Annotated[bool, typer.Option("--short", help="Some 2,000 rows of each target.")] = False,
-    as_json: Json = False,
-    write: Write = None,
-    track: Annotated[bool, typer.Option("--track/--no-track", help="Log to MLflow.")] = True,
-) -> None:
-    """Judge every model on every target of the recorded data, against the hardest baseline."""
-    with one_line_errors():
-        with waiting("loading PyTorch, river and MLflow", quiet=as_json):
-            from cli.evaluate import EvaluateOptions, run_evaluation
-        run_evaluation(EvaluateOptions(tuple(target or ()), short, DEFAULT_SEED, as_json, write, track))
-
-
-@app.command(epilog="Example: omniarb train --target base_fee_2 --seed 8 --hold-back 2000")
-def train(
-    target: Annotated[
-        str, typer.Option("--target", help="base_fee_2, base_fee_3 …; default is the configuration's.")
-    ] = "",
-    config: Config = "replay",
-    seed: Seed = DEFAULT_SEED,
-    hold_back: Annotated[
-        int, typer.Option("--hold-back", min=0, help="Last blocks that are kept for the gate to judge on.")
-    ] = 2_000,
-    tape: Tape = None,
-    day: Day = "",
-    as_json: Json = False,
-) -> None:
-    """Train on recorded blocks, log and register; the best model becomes challenger, the champion stays."""
-    with one_line_errors():
-        with waiting("loading PyTorch and MLflow", quiet=as_json):
-            from cli.train import TrainOptions, train
-        train(TrainOptions(target, config, seed, hold_back, tape, day, as_json))
-
-
-@app.command(epilog="Example: omniarb evolve --target base_fee_2 --trials 5 --short")
-def evolve(
-    target: Annotated[
-        list[str], typer.Option("--target", help="A target; several make the horizon part of the search.")
-    ],
-    trials: Annotated[int, typer.Option("--trials", min=1, max=1000, help="Settings to try.")] = 8,
-    scheduler: Annotated[
-        str, typer.Option("--scheduler", help="asha stops the hopeless early; pbt evolves a population.")
-    ] = "asha",
-    model: Annotated[
-        list[str] | None, typer.Option("--model", help="Only this model; may be repeated. All by default.")
-    ] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, max=64, help="Processes that train the winner.")
-    ] = 1,
-    address: Annotated[str, typer.Option("--address", help="A Ray cluster; this machine by default.")] = "",
-    seed: Seed = DEFAULT_SEED,
-    short: Annotated[bool, typer.Option("--short", help="Some 2,000 rows of each target.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Search over models, features and learning rates with Ray Tune; judge the winner on rows kept back."""
-    with one_line_errors():
-        with waiting("loading PyTorch, MLflow and Ray", quiet=as_json):
-            from cli.evolve import run_evolve
-        run_evolve(target, trials, scheduler, model or (), workers, address, seed, short, as_json)
-
-
+app.add_typer(learning_app)
 app.add_typer(pools_app, name="pools")
 app.add_typer(models_app, name="models")
 

@@ -62,6 +62,21 @@ def explain(
         explain_model(config, name, version, as_json=as_json)
 
 
+@app.command(epilog="Example: omniarb models register 0f3c5d0c0a1b4c7e8d9fa0b1c2d3e4f5")
+def register(
+    run: Annotated[
+        str, typer.Argument(metavar="<run>", help="The id of a run of omniarb evolve, or of its winner.")
+    ],
+    config: Config = "replay",
+    as_json: Json = False,
+) -> None:
+    """Register the winner of a search as a version of its target; the gate decides if it serves."""
+    with one_line_errors():
+        with waiting(_LOADING, quiet=as_json):
+            from cli.models_register import register_winner
+        register_winner(config, run, as_json=as_json)
+
+
 @app.command(epilog="Example: omniarb models promote 3 --alias champion")
 def promote(
     version: Annotated[

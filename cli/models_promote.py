@@ -8,16 +8,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cli.models_show import open_registry, plain
-from cli.models_trial import record_trial
+from cli.models_trial import record_trial, target_gate
 from cli.output import print_json
 from cli.screen import Screen
 from core.config_loader import load_settings
 from core.errors import InputError
 from core.seams import SystemClock
+from core.settings import Settings
 from models.alias_requests import ALIASES, Registrar, open_requests
 from models.gate import Gate
 from models.ledger import Decision
 from models.registry_view import find_version, list_versions
+from models.target_versions import target_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,10 @@ def promote_model(options: PromoteOptions) -> bool:
     """
     store, name, serving = open_registry(options.config, options.name)
     alias = _known_alias(options.alias or serving, serving)
+    if target_of(name) and (options.tape is not None or options.day):
+        raise InputError(
+            f"{name} is judged on the rows of {target_of(name)} kept back for it; leave out --tape and --day"
+        )
     # refused now what would otherwise be refused after the replay
     if options.version is not None:
         find_version(store, name, options.version)
@@ -55,7 +61,7 @@ def promote_model(options: PromoteOptions) -> bool:
             return True
     screen = Screen(quiet=options.as_json, steps=1)
     settings = load_settings(options.config, os.environ)
-    gate = Gate(record_trial(screen, settings, options.tape, options.day))
+    gate = _gate(screen, settings, name, options)
     registrar = Registrar(store, name, SystemClock(), champion=serving)
     if options.version is not None:
         decisions: tuple[Decision, ...] = (registrar.request(gate, options.version, alias, who=user()),)
@@ -63,6 +69,13 @@ def promote_model(options: PromoteOptions) -> bool:
         decisions = registrar.settle_requests(gate, who=user(), aliases=_aliases(serving))
     _say(options, decisions, "")
     return all(decision.reason is None for decision in decisions)
+
+
+def _gate(screen: Screen, settings: Settings, name: str, options: PromoteOptions) -> Gate:
+    target = target_of(name)
+    if target:
+        return target_gate(screen, settings, target)
+    return Gate(record_trial(screen, settings, options.tape, options.day))
 
 
 def roll_back(config: str, name: str, alias: str, *, as_json: bool) -> None:

@@ -77,7 +77,7 @@ def _show_list(screen: Screen, name: str, views: tuple[VersionView, ...]) -> Non
             view.model,
             ", ".join(view.aliases) or "-",
             f"{view.skill:+.4f}",
-            f"{view.coverage:.3f}",
+            _share(view.coverage),
             _decided_in_short(view),
         )
         table.add_row(*map(printable, cells))
@@ -121,8 +121,8 @@ def _in_full(view: VersionView) -> list[tuple[str, str, str]]:
         ("model", view.model, ""),
         ("aliases", ", ".join(view.aliases) or "-", ""),
         ("skill", f"{view.skill:+.4f}", f"against {view.baseline}, in its study"),
-        ("mean error", f"{view.mae:.4g}", "in the target's unit"),
-        ("coverage", f"{view.coverage:.3f}", f"nominal {view.nominal:g}"),
+        _loss(view),
+        ("coverage", _share(view.coverage), "" if math.isnan(view.nominal) else f"nominal {view.nominal:g}"),
         ("last block", f"{view.state_block:,}", "the last one it has learned from"),
         ("study", view.why or "-", view.reason),
         ("gate", view.gate or "never asked", view.gate_reason),
@@ -130,6 +130,16 @@ def _in_full(view: VersionView) -> list[tuple[str, str, str]]:
         ("run", view.run_id or "-", ""),
         ("snapshot", view.snapshot or "-", "SHA-256"),
     ]
+
+
+def _loss(view: VersionView) -> tuple[str, str, str]:
+    if math.isfinite(view.brier):
+        return "Brier score", f"{view.brier:.4g}", "mean squared error of a probability"
+    return "mean error", f"{view.mae:.4g}" if math.isfinite(view.mae) else "-", "in the target's unit"
+
+
+def _share(number: float) -> str:
+    return f"{number:.3f}" if math.isfinite(number) else "-"
 
 
 def explain_model(config: str, name: str, what: str, *, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from cli.models_trial import trial_of
 from cli.output import print_json
 from cli.screen import Screen
 from cli.tracking import check_store
+from cli.train_target import train_target
 from core.config_loader import ROOT, load_settings
 from core.data_root import find_data_root
 from core.errors import InputError
@@ -29,23 +30,31 @@ from models.evaluation import Study
 from models.gate import Gate
 from models.promotion import best_model
 from models.registration import Registration
+from models.targets.registry import TARGETS
 from models.tracking import Provenance, TrackingStore, code_version, log_study
 from pipeline.replay import Replay, replay
 from pipeline.study import Studied, study_base_fee
 
 _TARGET = re.compile(r"base_fee_([1-9][0-9]?)")
+HOLD_BACK = 2_000
+"""Last blocks that are kept for the gate unless somebody says otherwise."""
 FEWEST = 200
 """Blocks that must be left to learn from and be judged in the study."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """What to train, and on what; an empty target is the configuration's."""
+    """What to train, and on what; an empty target is the configuration's.
+
+    A target of the recorded history has a model of its kind, and keeps rows back by itself. Where no model is
+    named, ``base_fee_2`` and its like are trained on a replay's blocks.
+    """
 
     target: str
+    model: str
     config: str
     seed: int
-    hold_back: int
+    hold_back: int | None
     tape: Path | None
     day: str
     as_json: bool
@@ -77,14 +86,37 @@ def train(options: TrainOptions) -> None:
     """
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     settings = load_settings(options.config, os.environ)
+    if options.model or (options.target in TARGETS and not _TARGET.fullmatch(options.target)):
+        _check_target(options)
+        check_store(settings.storage.mlflow_home)
+        train_target(settings, options.target, options.model, options.seed, as_json=options.as_json)
+        return
+    _train_base_fee(settings, options)
+
+
+def _check_target(options: TrainOptions) -> None:
+    if not options.target:
+        raise InputError(
+            f"name with --target what {options.model} shall forecast; see `omniarb train --help`"
+        )
+    if options.tape is not None or options.day or options.hold_back is not None:
+        raise InputError(
+            f"{options.target} is made of the data root and keeps its own rows back; leave out --tape, --day "
+            "and --hold-back",
+            target=options.target,
+        )
+
+
+def _train_base_fee(settings: Settings, options: TrainOptions) -> None:
+    hold_back = HOLD_BACK if options.hold_back is None else options.hold_back
     horizon = _horizon(options.target, settings)
     check_store(settings.storage.mlflow_home)
     screen = Screen(quiet=options.as_json, steps=2)
     replayed = _replayed(screen, settings, options)
-    held = len(replayed.rows) - options.hold_back
+    held = len(replayed.rows) - hold_back
     if held < FEWEST:
         raise InputError(
-            f"{len(replayed.rows):,} recorded blocks without the last {options.hold_back:,} leave fewer than "
+            f"{len(replayed.rows):,} recorded blocks without the last {hold_back:,} leave fewer than "
             f"{FEWEST} to learn from; lower --hold-back or give a longer recording",
             blocks=len(replayed.rows),
         )
@@ -100,7 +132,7 @@ def train(options: TrainOptions) -> None:
             advance=advance,
         )
     with screen.bar("Writing runs, pictures and the registered version to MLflow", 1) as advance:
-        trained = _register(settings, options, horizon, replayed, studied)
+        trained = _register(settings, options, horizon, replayed, studied, hold_back)
         advance(1)
     _say(screen, trained, as_json=options.as_json)
 
@@ -111,7 +143,8 @@ def _horizon(target: str, settings: Settings) -> int:
     found = _TARGET.fullmatch(target)
     if found is None:
         raise InputError(
-            f"there is no target {target!r} to train; there are base_fee_2, base_fee_3 … (blocks ahead)",
+            f"there is no target {target!r} to train; there are base_fee_2, base_fee_3 … (blocks ahead) and "
+            f"{', '.join(name for name in TARGETS if not _TARGET.fullmatch(name))}",
             target=target,
         )
     if found[1] == "1":
@@ -133,13 +166,19 @@ def _replayed(screen: Screen, settings: Settings, options: TrainOptions) -> Repl
 
 
 def _register(
-    settings: Settings, options: TrainOptions, horizon: int, replayed: Replay, studied: Studied
+    settings: Settings,
+    options: TrainOptions,
+    horizon: int,
+    replayed: Replay,
+    studied: Studied,
+    hold_back: int,
 ) -> _Trained:
     models, store = settings.models, TrackingStore(settings.storage.mlflow_home)
     name = models.registered_name if horizon == models.horizon_blocks else f"base-fee-h{horizon}"
     study, model = studied.study, best_model(studied.study)
     snapshot = studied.learner.snapshot(model)
-    logged = log_study(store, study, _provenance(settings, options, horizon, replayed), name="train")
+    provenance = _provenance(settings, options.seed, horizon, replayed, hold_back)
+    logged = log_study(store, study, provenance, name="train")
     score = study.score(model)
     register = Registration(store.client(), study, logged, name, tuple(replayed.rows[: models.window_blocks]))
     with store.writing():
@@ -158,17 +197,17 @@ def _register(
     return _Trained(name, version, study, model, (first, last), challenger)
 
 
-def _provenance(settings: Settings, options: TrainOptions, horizon: int, replayed: Replay) -> Provenance:
+def _provenance(settings: Settings, seed: int, horizon: int, replayed: Replay, hold_back: int) -> Provenance:
     return Provenance(
         data_set=replayed.source,
         data_hash=replayed.digest,
         feature_hash=SCHEMA.digest,
         code_version=code_version(ROOT),
         parameters={
-            "seed": options.seed,
+            "seed": seed,
             "horizon_blocks": horizon,
             "window": settings.models.window_blocks,
-            "hold_back": options.hold_back,
+            "hold_back": hold_back,
             "warm_up_blocks": len(replayed.warm_rows),
         },
     )

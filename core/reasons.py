@@ -86,6 +86,7 @@ class Reason(StrEnum):
     FEATURE_SET_DIFFERS = "feature_set_differs"
     FEATURE_DRIFT = "feature_drift"
     FEATURE_SKEW = "feature_skew"
+    LABEL_MISSING = "label_missing"
     ROW_DAMAGED = "row_damaged"
     TIME_WENT_BACK = "time_went_back"
     REGISTRY_UNREACHABLE = "registry_unreachable"
@@ -96,6 +97,8 @@ class Reason(StrEnum):
     TOO_FEW_FORECASTS = "too_few_forecasts"
     COVERAGE_TOO_LOW = "coverage_too_low"
     NOT_PROVEN_BETTER = "not_proven_better"
+    AWAITING_GATE = "awaiting_gate"
+    GATE_FAILED = "gate_failed"
     # risk
     PROFIT_BELOW_COST = "profit_below_cost"
     SLIPPAGE_TOO_LARGE = "slippage_too_large"

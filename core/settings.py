@@ -120,6 +120,12 @@ class RiskSettings(Section):
     max_reverts_in_a_row: Annotated[Whole, Field(ge=1)] = 3
 
 
+class BiddingSettings(Section):
+    """How bids are drawn."""
+
+    exploration: Annotated[float, Field(ge=0, lt=1)] = 0.05
+
+
 class ModelSettings(Section):
     """How far ahead the base fee is forecast (blocks), and the registered model that serves it."""
 
@@ -158,6 +164,7 @@ class Settings(BaseSettings):
     balancer: BalancerSettings = BalancerSettings()
     tokens: tuple[TokenSettings, ...]
     risk: RiskSettings = RiskSettings()
+    bidding: BiddingSettings = BiddingSettings()
     models: ModelSettings = ModelSettings()
     serving: ServingSettings = ServingSettings()
     storage: StorageSettings = StorageSettings()

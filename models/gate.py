@@ -5,6 +5,7 @@ Checks go from cheap to dear, and the first that fails is the reason. Nothing he
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -16,9 +17,10 @@ from core.seams import Randomness
 from models.bootstrap import Skill, block_length, bootstrap_skill
 from models.champion import Champion
 from models.evaluation import Series
+from models.experts import GivenBaseline
 from models.sequential_test import bet_on_losses, bet_on_values, needed
-from models.shadow_replay import Trial, issue_places, serve, serve_baseline
-from models.snapshot import Snapshot
+from models.shadow_replay import issue_places, places_learned, serve
+from models.trial_data import TrialData
 
 NetValue = Callable[[Series], NDArray[np.float64]]
 """Wei that acting on each forecast would have brought, ``float64[forecast]``."""
@@ -58,8 +60,9 @@ class Evidence:
         Digest of the candidate's feature schema.
     features_checked
         Whether the rows were compared with the batch path.
-    incumbent
-        Version that serves, or the baseline that stands in for none.
+    incumbent, incumbent_learned
+        Version that serves, or the baseline that stands in for none; and from how many of the judged rows it
+        has learned. Those speak for it more than they should, so its place is harder to take.
     e_value, needed, attempt
         Evidence that the candidate's errors are smaller, how much this attempt needs.
     skill, skill_lower, skill_upper
@@ -67,7 +70,8 @@ class Evidence:
     baseline, baseline_skill
         Hardest baseline on these blocks, and the candidate's skill against it.
     coverage, nominal
-        Share of the candidate's intervals that held their label, and the share aimed at.
+        Share of the candidate's intervals that held their label, and the share aimed at; NaN for a
+        probability, which has none: its loss judges how well it is calibrated.
     value_e_value, value_gain_wei
         Evidence that the candidate earns more, and by how much per forecast; ``None`` if not asked.
     """
@@ -80,6 +84,7 @@ class Evidence:
     features: str
     features_checked: bool
     incumbent: str
+    incumbent_learned: int
     e_value: float
     needed: float
     attempt: int
@@ -117,7 +122,7 @@ class Gate:
     Parameters
     ----------
     trial
-        Recent blocks.
+        Recent blocks, or the rows of a target.
     rules
         What is asked for.
     net_value
@@ -128,14 +133,13 @@ class Gate:
     The test is that of :mod:`models.sequential_test`.
     """
 
-    trial: Trial
+    trial: TrialData
     rules: Rules = Rules()
     net_value: NetValue | None = None
 
     def fits(self, candidate: Champion) -> Refusal | None:
         """Return why a version could not serve at all, ``None`` if it could."""
-        names = self.trial.rows[0].names
-        missing = [name for name in candidate.snapshot.schema.names if name not in names]
+        missing = self.trial.missing(candidate.snapshot)
         if missing:
             return Refusal(
                 Reason.SCHEMA_DIFFERS,
@@ -146,7 +150,7 @@ class Gate:
                 Reason.TARGET_DIFFERS,
                 f"version {candidate.version} forecasts {candidate.snapshot.target}, not {self.trial.target}",
             )
-        return self.trial.skew(self.trial.rows) if self.trial.skew is not None else None
+        return self.trial.skew_refusal()
 
     def judge(self, candidate: Champion, incumbent: Champion | None, attempt: int = 1) -> Verdict:
         """Compare a candidate with what serves.
@@ -166,24 +170,24 @@ class Gate:
         refusal = self.fits(candidate) or _other_target(candidate, incumbent)
         if refusal is not None:
             return Verdict(refusal)
-        snapshots = [one.snapshot for one in (candidate, incumbent) if one is not None]
+        served_now = incumbent.snapshot if incumbent else None
         horizon = candidate.snapshot.horizon_blocks
-        places = issue_places(self.trial, snapshots, horizon, self.rules.last)
+        places = issue_places(self.trial, candidate.snapshot, served_now, horizon, self.rules.last)
         if len(places) < self.rules.fewest:
-            return Verdict(self._too_few(len(places), snapshots))
+            return Verdict(self._too_few(len(places), candidate))
         try:
             served = serve(candidate.snapshot, self.trial, places)
         except Exception as error:  # a version is somebody's code: whatever it raises, it does not serve
             return Verdict(Refusal(Reason.MODEL_UNUSABLE, f"version {candidate.version} fails: {error}"))
         if len(served.blocks) < self.rules.fewest:
-            return Verdict(self._too_few(len(served.blocks), snapshots))
+            return Verdict(self._too_few(len(served.blocks), candidate))
         return self._compare(candidate, incumbent, served, places, attempt)
 
-    def _too_few(self, count: int, snapshots: list[Snapshot]) -> Refusal:
-        seen = max(snapshot.state_block for snapshot in snapshots)
+    def _too_few(self, count: int, candidate: Champion) -> Refusal:
         return Refusal(
             Reason.TOO_FEW_FORECASTS,
-            f"{count} forecasts can be judged above block {seen}, up to which the versions have learned; "
+            f"{count} forecasts can be judged above {self.trial.unit_of_time} "
+            f"{candidate.snapshot.state_block}, up to which version {candidate.version} has learned; "
             f"{self.rules.fewest} are needed",
         )
 
@@ -196,13 +200,15 @@ class Gate:
         attempt: int,
     ) -> Verdict:
         snapshot, trial = candidate.snapshot, self.trial
-        loss = _loss(served)
+        labels = trial.labels(snapshot.horizon_blocks)
+        overlap, loss = labels.overlap(places), trial.loss(served)
         baselines = {
-            one.name: serve_baseline(one, trial, places, snapshot.horizon_blocks) for one in trial.baselines
+            name: labels.series(places, said) for name, said in trial.baseline_values(places).items()
         }
-        hardest = min(baselines, key=lambda name: float(_loss(baselines[name]).mean()))
+        hardest = min(baselines, key=lambda name: float(trial.loss(baselines[name]).mean()))
         against = baselines[hardest] if incumbent is None else serve(incumbent.snapshot, trial, places)
-        skill = _skill(loss, _loss(against), snapshot.horizon_blocks)
+        skill = _skill(loss, trial.loss(against), overlap)
+        held = (served.lower <= served.truth) & (served.truth <= served.upper)
         evidence = Evidence(
             source=trial.source,
             data_hash=trial.data_hash,
@@ -210,30 +216,31 @@ class Gate:
             last_block=int(served.blocks[-1]),
             forecasts=len(loss),
             features=snapshot.schema.digest,
-            features_checked=trial.skew is not None,
+            features_checked=trial.checked,
             incumbent=hardest if incumbent is None else f"version {incumbent.version}",
-            e_value=bet_on_losses(_loss(against), loss, snapshot.horizon_blocks).e_value,
+            incumbent_learned=places_learned(trial, incumbent.snapshot, places) if incumbent else 0,
+            e_value=bet_on_losses(trial.loss(against), loss, overlap).e_value,
             needed=needed(self.rules.alpha, attempt),
             attempt=attempt,
             skill=skill.value,
             skill_lower=skill.lower,
             skill_upper=skill.upper,
             baseline=hardest,
-            baseline_skill=_skill(loss, _loss(baselines[hardest]), snapshot.horizon_blocks).value,
-            coverage=float(((served.lower <= served.truth) & (served.truth <= served.upper)).mean()),
-            nominal=snapshot.conformal.nominal,
+            baseline_skill=_skill(loss, trial.loss(baselines[hardest]), overlap).value,
+            coverage=float(held.mean()) if trial.has_intervals else math.nan,
+            nominal=snapshot.conformal.nominal if trial.has_intervals else math.nan,
         )
         if self.net_value is not None:
-            evidence = self._with_value(evidence, served, against, snapshot.horizon_blocks)
-        is_baseline = snapshot.forecaster.name in baselines
+            evidence = self._with_value(evidence, served, against, overlap)
+        is_baseline = snapshot.forecaster.name in {*baselines, GivenBaseline.name}
         return Verdict(self._shortfall(evidence, is_baseline=is_baseline), evidence)
 
-    def _with_value(self, evidence: Evidence, served: Series, against: Series, horizon: int) -> Evidence:
+    def _with_value(self, evidence: Evidence, served: Series, against: Series, overlap: int) -> Evidence:
         assert self.net_value is not None
         ours, theirs = self.net_value(served), self.net_value(against)
         return replace(
             evidence,
-            value_e_value=bet_on_values(theirs, ours, horizon).e_value,
+            value_e_value=bet_on_values(theirs, ours, overlap).e_value,
             value_gain_wei=float((ours - theirs).mean()),
         )
 
@@ -277,11 +284,7 @@ def _other_target(candidate: Champion, incumbent: Champion | None) -> Refusal | 
     )
 
 
-def _loss(series: Series) -> NDArray[np.float64]:
-    return np.abs(series.truth - series.prediction)
-
-
-def _skill(loss: NDArray[np.float64], against: NDArray[np.float64], horizon: int) -> Skill:
+def _skill(loss: NDArray[np.float64], against: NDArray[np.float64], overlap: int) -> Skill:
     # always the same draws: the same trial gives the same evidence
     random = Randomness(0).stream("gate")
-    return bootstrap_skill(loss, against, random, length=block_length(len(loss), horizon))
+    return bootstrap_skill(loss, against, random, length=block_length(len(loss), overlap))

@@ -12,8 +12,10 @@ from models.baselines import ExactFormula, Persistence
 from models.boosting import Boosting
 from models.experts import Frozen, GivenBaseline
 from models.forecaster import Forecaster
+from models.logit_lstm import LogitLSTM
 from models.lstm import ResidualLSTM
 from models.mix import ExpertMix
+from models.online_lstm import OnlineLSTM
 from models.quantile_lstm import QuantileLSTM
 from models.river_logistic import RiverLogistic
 from models.river_models import RiverResidual
@@ -47,9 +49,8 @@ def _schema(state: State) -> FeatureSchema:
     return FeatureSchema(tuple(state["names"]))
 
 
-def _quantile_lstm(state: State) -> Forecaster:
-    window, hidden = int(state["window"]), int(state["hidden"])
-    return QuantileLSTM(_schema(state), _SEED, window=window, hidden=hidden)
+def _online_lstm(kind: type[OnlineLSTM], state: State) -> Forecaster:
+    return kind(_schema(state), _SEED, window=int(state["window"]), hidden=int(state["hidden"]))
 
 
 def _residual_lstm(state: State) -> Forecaster:
@@ -70,7 +71,8 @@ _BUILDERS: dict[str, Callable[[State], Forecaster]] = {
     ExactFormula.name: lambda state: ExactFormula(),
     GivenBaseline.name: lambda state: GivenBaseline(),
     ResidualLSTM.name: _residual_lstm,
-    QuantileLSTM.name: _quantile_lstm,
+    QuantileLSTM.name: lambda state: _online_lstm(QuantileLSTM, state),
+    LogitLSTM.name: lambda state: _online_lstm(LogitLSTM, state),
     RiverResidual.name: lambda state: RiverResidual(_schema(state)),
     RiverLogistic.name: lambda state: RiverLogistic(_schema(state)),
     RiverTree.name: lambda state: RiverTree(_schema(state), _SEED),

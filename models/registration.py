@@ -65,43 +65,10 @@ class Registration:
         A model that is registered already, bit for bit and with the same outcome, keeps its
         version: a repeated run then serves what the first one served, under the same number.
         """
-        check_answer(snapshot, self.example)
         tags = self._tags(model, snapshot, why, reason)
-        tags[DIGEST_TAG] = snapshot_digest(snapshot)
-        known = self._known_version(tags)
-        if known is not None:
-            return known
-        run_id = self.logged.runs[model]
-        code_version = self.client.get_run(run_id).data.tags.get("code_version", "unknown")
-        tags["code_version"] = code_version
-        entry = self.client.create_logged_model(
-            self.logged.experiment_id, name=model, source_run_id=run_id, model_type="forecaster"
+        return register_version(
+            self.client, self.name, snapshot, self.example, run_id=self.logged.runs[model], tags=tags
         )
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model"
-            write_model(snapshot, path, self.example, run_id=run_id, model_id=entry.model_id)
-            self.client.log_model_artifacts(entry.model_id, str(path))
-        self.client.finalize_logged_model(entry.model_id, "READY")
-        try:
-            self.client.create_registered_model(self.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        version = self.client.create_model_version(
-            self.name, entry.artifact_location, run_id=run_id, tags=tags, model_id=entry.model_id
-        )
-        return str(version.version)
-
-    def _known_version(self, tags: Mapping[str, str]) -> str | None:
-        same = self.client.search_model_versions(
-            f"name='{self.name}' and tags.{DIGEST_TAG}='{tags[DIGEST_TAG]}'"
-        )
-        numbers = [
-            int(version.version)
-            for version in same
-            if all(version.tags.get(tag) == tags[tag] for tag in ("model", "why"))
-        ]
-        return str(min(numbers)) if numbers else None
 
     def _tags(self, model: str, snapshot: Snapshot, why: str, reason: Reason | None) -> dict[str, str]:
         score = self.study.score(model)
@@ -116,6 +83,74 @@ class Registration:
             "why": why,
             "reason": reason.value if reason else "",
         }
+
+
+def register_version(
+    client: MlflowClient,
+    name: str,
+    snapshot: Snapshot,
+    example: Window,
+    *,
+    run_id: str,
+    tags: Mapping[str, str],
+) -> str:
+    """Register a snapshot as the next version of a model, and return the version.
+
+    One that is registered already, bit for bit and with the same ``model`` and ``why`` among its tags, keeps
+    its version.
+
+    Parameters
+    ----------
+    client, name
+        Registry and registered model, made where there is none.
+    snapshot, example
+        The model, and a real window that it is tried on.
+    run_id
+        Run of MLflow it comes from.
+    tags
+        What the version's page says; ``model`` and ``why`` among them.
+
+    Raises
+    ------
+    ModelError
+        If the model does not answer the example.
+    MlflowException
+        If the registry refuses; see :meth:`models.tracking_store.TrackingStore.writing`.
+    """
+    check_answer(snapshot, example)
+    tags = {**tags, DIGEST_TAG: snapshot_digest(snapshot)}
+    known = _known_version(client, name, tags)
+    if known is not None:
+        return known
+    run = client.get_run(run_id)
+    tags["code_version"] = run.data.tags.get("code_version", "unknown")
+    entry = client.create_logged_model(
+        run.info.experiment_id, name=tags["model"], source_run_id=run_id, model_type="forecaster"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        write_model(snapshot, path, example, run_id=run_id, model_id=entry.model_id)
+        client.log_model_artifacts(entry.model_id, str(path))
+    client.finalize_logged_model(entry.model_id, "READY")
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = client.create_model_version(
+        name, entry.artifact_location, run_id=run_id, tags=tags, model_id=entry.model_id
+    )
+    return str(version.version)
+
+
+def _known_version(client: MlflowClient, name: str, tags: Mapping[str, str]) -> str | None:
+    same = client.search_model_versions(f"name='{name}' and tags.{DIGEST_TAG}='{tags[DIGEST_TAG]}'")
+    numbers = [
+        int(version.version)
+        for version in same
+        if all(version.tags.get(tag) == tags[tag] for tag in ("model", "why"))
+    ]
+    return str(min(numbers)) if numbers else None
 
 
 def snapshot_digest(snapshot: Snapshot) -> str:
@@ -166,6 +201,7 @@ def write_model(snapshot: Snapshot, path: Path, example: Window, *, run_id: str,
                 "outputs": ["value", "lower", "upper"],
                 "target": snapshot.target,
                 "horizon_blocks": snapshot.horizon_blocks,
+                **({"corrects": snapshot.corrects} if snapshot.corrects else {}),
                 DIGEST_TAG: digest,
             },
         )

@@ -34,8 +34,9 @@ class VersionView:
         MLflow's run it comes from, and the hash of its snapshot file.
     state_block
         Last block it has learned from.
-    baseline, skill, mae, coverage, nominal
-        Scores of the study it comes from, as its tags tell them; NaN if they do not.
+    baseline, skill, mae, brier, coverage, nominal
+        Scores of the study it comes from, as its tags tell them; NaN if they do not. A number has a mean
+        error and coverage, a probability a Brier score.
     why, reason
         What the study decided, and the reason code if it refused.
     gate, gate_reason
@@ -53,6 +54,7 @@ class VersionView:
     baseline: str
     skill: float
     mae: float
+    brier: float
     coverage: float
     nominal: float
     why: str
@@ -220,6 +222,7 @@ def _view(version: ModelVersion, aliases: Mapping[str, str]) -> VersionView:
         baseline=tags.get("baseline", ""),
         skill=_number(tags, "skill"),
         mae=_number(tags, "mae"),
+        brier=_number(tags, "brier"),
         coverage=_number(tags, "coverage"),
         nominal=_number(tags, "nominal"),
         why=tags.get("why", ""),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import ModelError
 from core.reasons import Refusal
 from features.feature import FeatureRow
 from models.baselines import ExactFormula, Persistence
 from models.evaluation import Series
-from models.forecaster import Forecaster
+from models.forecaster import Forecaster, Window
 from models.snapshot import Snapshot
+from models.trial_data import Labels, TrialData
 
 SkewCheck = Callable[[Sequence[FeatureRow]], Refusal | None]
 """Recomputes rows by the batch path; a refusal names the first row that differs in a bit."""
@@ -73,80 +75,122 @@ class Trial:
                     block=row.block_number,
                 )
 
+    @property
+    def unit_of_time(self) -> str:
+        """Positions are heights."""
+        return "block"
 
-def issue_places(trial: Trial, snapshots: Sequence[Snapshot], horizon: int, last: int) -> range:
-    """Return the places of the last rows on which every version can be judged fairly.
+    @property
+    def checked(self) -> bool:
+        """Whether there is a check of the rows."""
+        return self.skew is not None
 
-    They lie above every version's own last block: what a model has learned from proves nothing.
+    @property
+    def has_intervals(self) -> bool:
+        """Always: the target is a number."""
+        return True
+
+    @property
+    def positions(self) -> NDArray[np.int64]:
+        """Heights of the rows, ``int64[row]``."""
+        return np.array([row.block_number for row in self.rows], dtype=np.int64)
+
+    def labels(self, horizon: int) -> Labels:
+        """Return the truths ``horizon`` blocks on, under the height that they speak about."""
+        truths = np.array(self.truths, dtype=np.float64)[horizon:]
+        return Labels(self.positions[horizon:], truths, np.arange(len(truths)) + horizon)
+
+    def missing(self, snapshot: Snapshot) -> list[str]:
+        """Return the features that a version reads and nobody computes here."""
+        return [name for name in snapshot.schema.names if name not in self.rows[0].names]
+
+    def skew_refusal(self) -> Refusal | None:
+        """Return what the check of the rows says."""
+        return self.skew(self.rows) if self.skew is not None else None
+
+    def window(self, snapshot: Snapshot, place: int) -> Window:
+        """Return as many rows up to ``place`` as the version reads."""
+        return tuple(self.rows[place - snapshot.window + 1 : place + 1])
+
+    def baseline_values(self, places: range) -> Mapping[str, NDArray[np.float64]]:
+        """Return what the cheap forecasts say. Raises ``ModelError`` if the rows lack what one needs."""
+        return {
+            one.name: np.array([one.predict_one((self.rows[place],)) for place in places])
+            for one in self.baselines
+        }
+
+    def loss(self, series: Series) -> NDArray[np.float64]:
+        """Return absolute errors."""
+        return np.abs(series.truth - series.prediction)
+
+
+def issue_places(
+    trial: TrialData, candidate: Snapshot, incumbent: Snapshot | None, horizon: int, last: int
+) -> range:
+    """Return the places of the last rows on which a candidate can be judged.
+
+    They lie above the last block that it has learned from: those prove nothing for it. The incumbent may
+    have learned from them; see :func:`places_learned`.
 
     Parameters
     ----------
-    trial, snapshots
-        Rows, and the versions that are compared.
+    trial
+        Rows.
+    candidate, incumbent
+        The versions that are compared; they need as many rows as the longer window.
     horizon
         Blocks ahead.
     last
         Forecasts at most.
     """
-    # a formula learns nothing, so it has seen nothing
-    seen = max((one.state_block for one in snapshots if one.forecaster.state()), default=-1)
-    window = max((snapshot.window for snapshot in snapshots), default=1)
-    start = max(window - 1, seen + 1 - trial.rows[0].block_number)
-    stop = len(trial.rows) - horizon
+    window = max(candidate.window, incumbent.window if incumbent else 1)
+    start = max(window - 1, _first_unseen(trial, candidate))
+    stop = len(trial.labels(horizon).value)
     return range(max(start, stop - last), max(start, stop))
 
 
-def serve(snapshot: Snapshot, trial: Trial, places: range) -> Series:
+def places_learned(trial: TrialData, snapshot: Snapshot, places: range) -> int:
+    """Return how many of the places a version has learned from."""
+    return len(range(places.start, min(places.stop, _first_unseen(trial, snapshot))))
+
+
+def _first_unseen(trial: TrialData, snapshot: Snapshot) -> int:
+    # a formula learns nothing, so it has seen nothing
+    if not snapshot.forecaster.state():
+        return 0
+    return int(np.searchsorted(trial.positions, snapshot.state_block, side="right"))
+
+
+def serve(snapshot: Snapshot, trial: TrialData, places: range) -> Series:
     """Return the forecasts a version would have served, each with the interval of that moment.
 
     The model stays as it is, as it does where it serves. Its intervals go on learning from their labels,
-    each once it is known.
+    each once it is known. A probability has no interval, and both bounds are its value.
 
     Raises
     ------
     ModelError
         If the version cannot read the rows, or forecasts no number.
     """
-    conformal = snapshot.conformal.copy()
-    waiting: deque[tuple[int, float, float, float]] = deque()
-    judged: list[tuple[float, ...]] = []
-    for place in places:
+    labels, conformal = trial.labels(snapshot.horizon_blocks), snapshot.conformal.copy()
+    value, lower, upper = np.empty((3, len(places)))
+    waiting: list[tuple[int, int]] = []
+    for at, place in enumerate(places):
         while waiting and waiting[0][0] <= place:
-            about, value, lower, upper = waiting.popleft()
-            if math.isfinite(trial.truths[about]):
-                conformal.update(value, lower, upper, trial.truths[about])
-        window = tuple(trial.rows[place - snapshot.window + 1 : place + 1])
-        value = snapshot.forecaster.predict_one(window)
-        if not math.isfinite(value):
+            known = heapq.heappop(waiting)[1]
+            served = (float(value[known]), float(lower[known]), float(upper[known]))
+            conformal.update(*served, float(labels.value[places[known]]))
+        window = trial.window(snapshot, place)
+        said = snapshot.forecaster.predict_one(window)
+        if not math.isfinite(said):
             raise ModelError(
-                f"{snapshot.forecaster.name} forecasts {value} on block {window[-1].block_number}",
+                f"{snapshot.forecaster.name} forecasts {said} on {trial.unit_of_time} "
+                f"{window[-1].block_number}",
                 block=window[-1].block_number,
             )
-        lower, upper = conformal.interval(value)
-        about = place + snapshot.horizon_blocks
-        waiting.append((about, value, lower, upper))
-        judged.append((trial.rows[about].block_number, trial.truths[about], value, lower, upper))
-    return _series(judged)
-
-
-def serve_baseline(baseline: Forecaster, trial: Trial, places: range, horizon: int) -> Series:
-    """Return what a baseline says; it has no intervals.
-
-    Raises
-    ------
-    ModelError
-        If the rows lack what it needs.
-    """
-    judged: list[tuple[float, ...]] = []
-    for place in places:
-        value = baseline.predict_one((trial.rows[place],))
-        about = place + horizon
-        judged.append((trial.rows[about].block_number, trial.truths[about], value, value, value))
-    return _series(judged)
-
-
-def _series(judged: Sequence[tuple[float, ...]]) -> Series:
-    """Return forecasts whose label came."""
-    table = np.array(judged, dtype=np.float64).reshape(len(judged), 5)
-    table = table[np.isfinite(table[:, 1])]
-    return Series(table[:, 0].astype(np.int64), *(table[:, column].copy() for column in range(1, 5)))
+        value[at] = lower[at] = upper[at] = said
+        if trial.has_intervals:
+            lower[at], upper[at] = conformal.interval(said)
+            if math.isfinite(labels.value[place]):
+                heapq.heappush(waiting, (int(labels.arrival[place]), at))
+    return labels.series(places, value, lower, upper)

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from core.errors import ModelError
 from features.schema import FeatureSchema
 from models.conformal import AdaptiveConformal
+from models.conformal_scaled import ScaledConformal
 from models.forecaster import Forecaster, Window
 from models.rebuilding import rebuild
+from models.served_intervals import ServedIntervals
 
 __all__ = ["Snapshot", "load_snapshot", "rebuild", "save_snapshot"]
 
@@ -56,15 +58,18 @@ class Snapshot:
         What is forecast, with unit, and how far ahead.
     state_block
         Height of the last block the model has seen.
+    corrects
+        Baseline of the target whose forecast rows carry as ``baseline``; empty where they carry none.
     """
 
     forecaster: Forecaster
-    conformal: AdaptiveConformal
+    conformal: ServedIntervals
     schema: FeatureSchema
     window: int
     target: str
     horizon_blocks: int
     state_block: int
+    corrects: str = ""
 
     def answer(self, window: Window) -> tuple[float, float, float]:
         """Return value, lower and upper bound for a window; changes nothing.
@@ -95,6 +100,8 @@ def save_snapshot(snapshot: Snapshot, path: Path) -> str:
         "target": snapshot.target,
         "horizon_blocks": snapshot.horizon_blocks,
         "state_block": snapshot.state_block,
+        # left out where there is none: such files stay what they were
+        **({"corrects": snapshot.corrects} if snapshot.corrects else {}),
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo(_MANIFEST, _TIME), json.dumps(manifest), zipfile.ZIP_DEFLATED)
@@ -119,19 +126,15 @@ def load_snapshot(path: Path) -> Snapshot:
             manifest = json.loads(archive.read(_MANIFEST))
             if manifest.get("format") != FORMAT:
                 raise ModelError(f"{path.name} is not of the format {FORMAT}; save the model again")
-            conformal_state = _unpack(manifest["conformal"], archive)
-            conformal = AdaptiveConformal(
-                conformal_state["nominal"], conformal_state["gamma"], conformal_state["window"]
-            )
-            conformal.restore(conformal_state)
             return Snapshot(
                 forecaster=rebuild(manifest["model"], _unpack(manifest["state"], archive)),
-                conformal=conformal,
+                conformal=_intervals(_unpack(manifest["conformal"], archive)),
                 schema=FeatureSchema(tuple(manifest["features"])),
                 window=int(manifest["window"]),
                 target=str(manifest["target"]),
                 horizon_blocks=int(manifest["horizon_blocks"]),
                 state_block=int(manifest["state_block"]),
+                corrects=str(manifest.get("corrects", "")),
             )
     except FileNotFoundError:
         raise ModelError(f"there is no snapshot at {path}; train a model first", path=str(path)) from None
@@ -139,6 +142,13 @@ def load_snapshot(path: Path) -> Snapshot:
         raise ModelError(
             f"{path.name} is damaged or not a snapshot ({error}); save the model again", path=str(path)
         ) from error
+
+
+def _intervals(state: dict[str, Any]) -> ServedIntervals:
+    kind = ScaledConformal if "scale" in state else AdaptiveConformal
+    intervals = kind(state["nominal"], state["gamma"], state["window"])
+    intervals.restore(state)
+    return intervals
 
 
 def _pack(value: Any, arrays: list[NDArray[Any]]) -> Any:

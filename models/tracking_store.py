@@ -12,6 +12,7 @@ try again for minutes, and then show a traceback through three libraries.
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ from core.errors import InputError, ModelError
 
 DATABASE = "mlflow.db"
 _SQLITE = b"SQLite format 3\0"
+_LOCKED = "database is locked"
+# tells its traceback before it raises; the error says the same in one line
+_TRACEBACKS = logging.getLogger("mlflow.store.db.utils")
 _ELSEWHERE = "or set storage.mlflow_home to another folder"
 
 
@@ -93,16 +97,23 @@ class TrackingStore:
     def reading(self) -> Iterator[None]:
         """Turn what MLflow and its database raise meanwhile into an ``InputError`` of one line."""
         try:
-            yield
+            with _without_tracebacks():
+                yield
         except (MlflowException, SQLAlchemyError, CommandError) as error:
             raise InputError(_unreadable(self, error), path=str(self.home / DATABASE)) from error
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Turn what MLflow, its database and the disk raise meanwhile into a ``ModelError`` of one line."""
+        """Turn what MLflow, its database and the disk raise meanwhile into a ``ModelError`` of one line.
+
+        A database that another program keeps locked is an ``InputError``: nothing is wrong with the store.
+        """
         try:
-            yield
+            with _without_tracebacks():
+                yield
         except (MlflowException, SQLAlchemyError, OSError) as error:
+            if _LOCKED in str(error):
+                raise InputError(_unreadable(self, error), path=str(self.home / DATABASE)) from error
             raise ModelError(
                 f"MLflow could not write below {self.home} ({_first_line(error)}); check that the folder "
                 f"can be written and the disk has space, {_ELSEWHERE}",
@@ -126,6 +137,19 @@ class TrackingStore:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             return self.experiment(client, name)
+
+
+@contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    # one of its own for each: they may lie inside each other
+    def nothing(record: logging.LogRecord) -> bool:
+        return False
+
+    _TRACEBACKS.addFilter(nothing)
+    try:
+        yield
+    finally:
+        _TRACEBACKS.removeFilter(nothing)
 
 
 def _check_home(home: Path) -> None:
@@ -153,6 +177,11 @@ def _check_home(home: Path) -> None:
 
 def _unreadable(store: TrackingStore, error: Exception) -> str:
     database = store.home / DATABASE
+    if _LOCKED in str(error):
+        return (
+            f"{database} is locked by another program that writes to it ({_LOCKED}); wait until it has "
+            f"finished or stop it, then try again, {_ELSEWHERE}"
+        )
     if "database schema" in str(error):
         return (
             f"{database} was written by another version of MLflow; install that version, or back the file up "

@@ -12,18 +12,25 @@ from core.errors import ModelError
 from core.seams import Randomness
 from features.schema import FeatureSchema
 from models.boosting import Boosting
-from models.drift import DriftRate
 from models.forecaster import Forecaster
-from models.quantile_lstm import FIRST_RATE, LAST_RATE, QuantileLSTM
+from models.logit_lstm import LogitLSTM
+from models.online_lstm import FIRST_RATE
+from models.quantile_lstm import QuantileLSTM
 from models.river_logistic import RiverLogistic
 from models.river_renewed import RiverForest, RiverSeries, RiverTree
 from models.targets.table import Kind
 
 MODELS: Mapping[Kind, tuple[str, ...]] = {
     Kind.NUMBER: (QuantileLSTM.name, Boosting.name, RiverTree.name, RiverForest.name, RiverSeries.name),
-    Kind.PROBABILITY: (RiverLogistic.name, Boosting.name, RiverTree.name),
+    Kind.PROBABILITY: (RiverLogistic.name, Boosting.name, RiverTree.name, LogitLSTM.name),
 }
 """Models that may be tried, by kind of label."""
+
+RECURRENT = (QuantileLSTM.name, LogitLSTM.name)
+"""Models that read a window; the others read its last row."""
+
+BLIND = (RiverSeries.name,)
+"""Models that forecast from past labels alone: a version serves as it was registered, and sees none."""
 
 SHARES = (0.25, 0.5, 1.0)
 WINDOWS = (4, 8, 16)
@@ -65,22 +72,18 @@ class Setting:
     every: int
 
 
-class RatedLSTM(QuantileLSTM):
-    """The online LSTM with a learning rate of its own.
+def usual_setting(target: str, model: str) -> Setting:
+    """Return the setting that a model is trained with where nobody searches for one.
 
-    Parameters
-    ----------
-    schema, randomness, window, hidden
-        As of :class:`QuantileLSTM`.
-    rate
-        First online learning rate; the last one keeps its usual distance.
+    Examples
+    --------
+    >>> usual_setting("gas_used_1", "boosting").window
+    1
     """
-
-    def __init__(
-        self, schema: FeatureSchema, randomness: Randomness, *, window: int, hidden: int, rate: float
-    ) -> None:
-        super().__init__(schema, randomness, window=window, hidden=hidden)
-        self._rate = DriftRate(rate, rate * LAST_RATE / FIRST_RATE)
+    recurrent = model in RECURRENT
+    # a gradient step costs a hundred times a forecast; the others read the last row alone
+    window, every = (16, 8) if recurrent else (1, 1)
+    return Setting(target, model, features=1.0, window=window, hidden=32, rate=FIRST_RATE, every=every)
 
 
 def draw_settings(
@@ -178,7 +181,10 @@ def build_model(
         )
     randomness = Randomness(seed)
     builders: Mapping[str, Callable[[], Forecaster]] = {
-        QuantileLSTM.name: lambda: RatedLSTM(
+        QuantileLSTM.name: lambda: QuantileLSTM(
+            schema, randomness, window=setting.window, hidden=setting.hidden, rate=setting.rate
+        ),
+        LogitLSTM.name: lambda: LogitLSTM(
             schema, randomness, window=setting.window, hidden=setting.hidden, rate=setting.rate
         ),
         Boosting.name: lambda: Boosting(schema, kind),

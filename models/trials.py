@@ -7,7 +7,7 @@ setting and the seed alone, and it goes on exactly from its :meth:`Trial.state`.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from models.courses import Course, ranked_features
 from models.forecaster import Forecaster
 from models.inputs import BASELINE
 from models.label_stream import anchor_of
+from models.online_lstm import OnlineLSTM
 from models.scorecard import LOSSES, losses_of
 from models.targets.table import TargetTable
 from models.trial_settings import Setting, build_model
@@ -91,6 +92,11 @@ class Trial:
         first = self.course.table.first_judged
         self._taught = self.course.known(first if taught else first - 1)
 
+    def begin(self) -> None:
+        """Learn from the labels known when the first judged row is issued, unless it has begun already."""
+        if self._taught is None:
+            self._taught = self._fit()
+
     def step(self) -> dict[str, float]:
         """Forecast one more chunk, learning as labels arrive, and return how it went.
 
@@ -107,7 +113,8 @@ class Trial:
         """
         if self.finished:
             raise ModelError("all chunks of this trial are judged", chunks=len(self._chunks))
-        taught = self._fit() if self._taught is None else self._taught
+        self.begin()
+        taught = self._taught or 0
         for row in self._chunks[self._done].tolist():
             known = self.course.known(row)
             for at in self.course.arrivals(taught, known).tolist():
@@ -121,6 +128,12 @@ class Trial:
         self._taught = taught
         self._done += 1
         return self._report()
+
+    def run(self) -> Self:
+        """Judge all chunks that are left, and return the trial. Raises ``ModelError`` as :meth:`step`."""
+        while not self.finished:
+            self.step()
+        return self
 
     def losses(self) -> tuple[NDArray[np.int64], NDArray[np.float64], dict[str, NDArray[np.float64]]]:
         """Return the judged rows with a label so far, the trial's loss on each, and each baseline's."""
@@ -150,6 +163,8 @@ class Trial:
         if len(state["values"]) != len(self._values):
             raise ModelError("the saved trial was on other rows; restore it on the same target")
         self.forecaster.restore(state["model"])
+        if isinstance(self.forecaster, OnlineLSTM):
+            self.forecaster.rate = self.setting.rate
         self._done, self._taught = int(state["done"]), state["taught"]
         self._values = np.array(state["values"], dtype=np.float64)
 

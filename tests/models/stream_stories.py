@@ -14,6 +14,7 @@ from models.experts import Frozen, GivenBaseline
 from models.forecaster import Forecaster, Window
 from models.hedging import FixedShare
 from models.inputs import BASELINE
+from models.logit_lstm import LogitLSTM
 from models.mix import ExpertMix
 from models.quantile_lstm import QuantileLSTM
 from models.river_logistic import RiverLogistic
@@ -71,6 +72,7 @@ NUMBERS: dict[str, Build] = {
     "fixed_share": lambda seed: mix(seed, FixedShare.name),
 }
 ODDS: dict[str, Build] = {
+    "lstm_odds": lambda seed: LogitLSTM(SCHEMA, Randomness(seed), window=WINDOW, hidden=8),
     "logistic": lambda seed: RiverLogistic(SCHEMA),
     "boosting_odds": lambda seed: Boosting(SCHEMA, Kind.PROBABILITY),
     "mix_odds": lambda seed: ExpertMix([GivenBaseline(), RiverLogistic(SCHEMA)], Kind.PROBABILITY),

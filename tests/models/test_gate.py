@@ -35,7 +35,7 @@ def refused(gate: Gate, candidate: Any, incumbent: Any = None, attempt: int = 1)
 def test_a_perfect_forecaster_has_no_error_and_is_let_through() -> None:
     blocks = trial()
     candidate = version("2", Hint())
-    places = issue_places(blocks, [candidate.snapshot], HORIZON, 2_000)
+    places = issue_places(blocks, candidate.snapshot, None, HORIZON, 2_000)
     served = serve(candidate.snapshot, blocks, places)
     assert np.array_equal(served.truth, served.prediction)
     assert served.blocks[0] == FIRST_BLOCK + 3 + HORIZON
@@ -93,12 +93,20 @@ def test_blocks_that_a_version_has_learned_from_prove_nothing() -> None:
     gate = Gate(trial())
     late = version("2", Learned(), state_block=FIRST_BLOCK + 500)
     assert refused(gate, late) is Reason.TOO_FEW_FORECASTS
-    assert refused(gate, version("3", Hint()), late) is Reason.TOO_FEW_FORECASTS
     # of a formula nothing is learned
     assert gate.judge(version("2", Hint(), state_block=FIRST_BLOCK + 500), None).refusal is None
     verdict = gate.judge(version("2", Learned(), state_block=FIRST_BLOCK + 300), None)
     assert verdict.evidence is not None
     assert verdict.evidence.first_block == FIRST_BLOCK + 301 + HORIZON
+
+
+def test_it_is_said_from_how_many_blocks_the_incumbent_has_learned() -> None:
+    gate = Gate(trial())
+    for state_block, learned in ((FIRST_BLOCK - 1, 0), (FIRST_BLOCK + 10_000, None)):
+        incumbent = version("1", Learned(), state_block=state_block)
+        evidence = gate.judge(version("2", FORMULA), incumbent).evidence
+        assert evidence is not None
+        assert evidence.incumbent_learned == (evidence.forecasts if learned is None else learned)
 
 
 def test_labels_that_never_come_are_not_judged() -> None:

@@ -135,3 +135,20 @@ def test_every_example_is_kept_with_equal_chance() -> None:
     # 400 draws of chance 1/5 each: mean 80, deviation 8
     assert np.abs(kept - 80).max() < 5 * 8
     assert abs(kept[:50].sum() - kept[50:].sum()) < 5 * 8 * math.sqrt(100)
+
+
+def test_its_learning_rate_is_kept_with_what_it_has_learned() -> None:
+    slow = QuantileLSTM(SCHEMA, Randomness(1), window=WINDOW, hidden=8, rate=1e-4)
+    walk(slow, ROWS, LABELS, WINDOW, 60)
+    again = QuantileLSTM(SCHEMA, Randomness(2), window=WINDOW, hidden=8)
+    again.restore(slow.state())
+    assert again.rate == 1e-4
+    assert walk(again, ROWS, LABELS, 60, 120) == walk(slow, ROWS, LABELS, 60, 120)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1e-3, math.nan, math.inf])
+def test_a_learning_rate_that_is_none_is_refused(rate: float) -> None:
+    with pytest.raises(ModelError, match="positive number"):
+        QuantileLSTM(SCHEMA, Randomness(1), rate=rate)
+    with pytest.raises(ModelError, match="positive number"):
+        lstm(1).restore({**lstm(1).state(), "first_rate": rate})

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from core.errors import InputError, ModelError
 from core.seams import ManualClock
@@ -144,3 +145,35 @@ def test_a_ledger_that_cannot_be_written_is_named(store: TrackingStore) -> None:
     (store.home / "promotions.jsonl").mkdir()
     with pytest.raises(ModelError, match="could not write below"):
         promote(store, study(WINS), logged, snapshot, example=window(), clock=ManualClock(NOW_NS))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let MLflow wait for a lock a tenth of a second and not twenty."""
+    from mlflow.store.db import utils
+
+    class Sql:
+        def text(self, statement: str) -> sqlalchemy.TextClause:
+            return sqlalchemy.text(statement.replace("busy_timeout = 20000", "busy_timeout = 100"))
+
+    monkeypatch.setattr(utils, "sql", Sql())
+
+
+@pytest.mark.parametrize("how", ["IMMEDIATE", "EXCLUSIVE"])
+@pytest.mark.usefixtures("impatient")
+def test_a_database_that_another_one_keeps_locked_is_one_line_that_says_what_to_do(
+    store: TrackingStore, how: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    client = store.client()
+    with closing(sqlite3.connect(store.home / "mlflow.db", isolation_level=None)) as writer:
+        writer.execute(f"BEGIN {how}")
+        with pytest.raises(InputError, match="locked by another program") as refused, store.writing():
+            client.create_run("0")
+        assert "\n" not in refused.value.message
+        assert "wait until it has finished" in refused.value.message
+        if how == "EXCLUSIVE":
+            with pytest.raises(InputError, match="wait until it has finished"), store.reading():
+                client.search_experiments()
+    assert "Traceback" not in capfd.readouterr().err
+    with store.writing():
+        client.create_run("0")
