@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import structlog
 from mlflow.tracking import MlflowClient
 
-from core.errors import InputError, ModelError
+from core.errors import InputError, ModelError, OmniArbError
 from core.reasons import Reason, Refusal
 from core.seams import Clock
 from models.champion import Champion, load_version
@@ -22,7 +23,10 @@ from models.ledger import REQUEST, ROLLBACK, Decision, append, deciding, read_le
 from models.promotion import CHAMPION
 from models.registration import alias_version
 from models.registry_view import find_version, list_versions
+from models.standing import find_standing
 from models.tracking_store import TrackingStore
+
+log = structlog.get_logger(__name__)
 
 CHALLENGER, SHADOW = "challenger", "shadow"
 ALIASES = (CHAMPION, CHALLENGER, SHADOW)
@@ -54,17 +58,12 @@ def open_requests(store: TrackingStore, name: str, aliases: Sequence[str] = ALIA
     InputError
         If the database cannot be used.
     """
-    if not store.exists:
-        return ()
-    client, requests = store.client(), []
-    for alias in aliases:
-        with store.reading():
-            asked = alias_version(client, name, alias)
-        decided = settled(store, name, alias)
-        before = decided[-1] if decided else None
-        if asked is not None and asked != before:
-            requests.append(Request(alias, asked, before))
-    return tuple(requests)
+    found = ((alias, find_standing(store, name, alias)) for alias in aliases)
+    return tuple(
+        Request(alias, standing.asked, standing.decided)
+        for alias, standing in found
+        if standing.waits and standing.asked is not None
+    )
 
 
 def decided_version(store: TrackingStore, name: str, alias: str = CHAMPION) -> str | None:
@@ -75,11 +74,7 @@ def decided_version(store: TrackingStore, name: str, alias: str = CHAMPION) -> s
     InputError
         If the database cannot be used.
     """
-    decided = settled(store, name, alias)
-    if decided or not store.exists:
-        return decided[-1] if decided else None
-    with store.reading():
-        return alias_version(store.client(), name, alias)
+    return find_standing(store, name, alias).holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +210,28 @@ class Registrar:
             candidate = load_version(self.store, self.name, request.asked)
         except ModelError as error:
             return Verdict(Refusal(Reason.MODEL_UNUSABLE, error.message))
-        if request.alias != self.champion:
-            return Verdict(gate.fits(candidate))
-        return gate.judge(candidate, self._incumbent(request.before), self._attempt(request))
+        serves = request.alias == self.champion
+        incumbent = self._incumbent(request.before) if serves else None
+        try:
+            if not serves:
+                return Verdict(gate.fits(candidate))
+            return gate.judge(candidate, incumbent, self._attempt(request))
+        except Exception as error:  # a gate that fails has proven nothing, so nobody passes
+            said = error.message if isinstance(error, OmniArbError) else f"{type(error).__name__}: {error}"
+            log.warning("gate_failed", version=request.asked, alias=request.alias, error=repr(error))
+            return Verdict(Refusal(Reason.GATE_FAILED, f"the gate could not test it: {said}"))
 
     def _incumbent(self, version: str | None) -> Champion | None:
-        """Load what serves; a version that does not load defends nothing."""
-        try:
-            return load_version(self.store, self.name, version) if version else None
-        except (ModelError, InputError):
+        """Load what serves; a version that does not load, or was deleted, defends nothing."""
+        if version is None or not self._exists(version):
             return None
+        try:
+            return load_version(self.store, self.name, version)
+        except ModelError:
+            return None
+
+    def _exists(self, version: str) -> bool:
+        return version in {view.version for view in list_versions(self.store, self.name)}
 
     def _attempt(self, request: Request) -> int:
         """Return how often this was tested before, plus one."""
@@ -256,7 +263,7 @@ class Registrar:
             client.set_registered_model_alias(self.name, request.alias, request.asked)
         append(self.store, decision, self.clock)
         if not accepted and now == request.asked:
-            if request.before is None:
+            if request.before is None or not self._exists(request.before):
                 client.delete_registered_model_alias(self.name, request.alias)
             else:
                 client.set_registered_model_alias(self.name, request.alias, request.before)

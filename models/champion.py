@@ -1,4 +1,4 @@
-"""Load the model an alias points to, and make sure that it answers before anybody relies on it."""
+"""Load the model that has an alias, and make sure that it answers before anybody relies on it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from core.errors import ModelError
 from core.reasons import Reason
 from models.forecaster import Forecaster
 from models.promotion import CHAMPION
-from models.registration import alias_version, check_answer
+from models.registration import check_answer
 from models.snapshot import Snapshot
+from models.standing import find_standing
 from models.tracking_store import TrackingStore
 
 
@@ -49,7 +50,7 @@ class Champion:
 
 
 def find_champion(store: TrackingStore, name: str, alias: str = CHAMPION) -> str:
-    """Return the version behind the alias.
+    """Return the version that has the alias: by decision, or, where nothing was decided, as it points.
 
     Raises
     ------
@@ -58,10 +59,7 @@ def find_champion(store: TrackingStore, name: str, alias: str = CHAMPION) -> str
     InputError
         If the database cannot be used.
     """
-    version = None
-    if store.exists:
-        with store.reading():
-            version = alias_version(store.client(), name, alias)
+    version = find_standing(store, name, alias).holder
     if version is None:
         raise ModelError(
             f"no model serves as {name}@{alias}; train and promote one with `omniarb run`, "
@@ -74,7 +72,7 @@ def find_champion(store: TrackingStore, name: str, alias: str = CHAMPION) -> str
 
 
 def load_champion(store: TrackingStore, name: str, alias: str = CHAMPION) -> Champion:
-    """Load the version behind the alias and try it on its own example.
+    """Load the version that has the alias and try it on its own example.
 
     Raises
     ------

@@ -10,11 +10,12 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from core.errors import ModelError
 from core.reasons import Reason
@@ -25,6 +26,7 @@ from models.tracking_store import TrackingStore
 
 LEDGER = "promotions.jsonl"
 _LOCK = "promotions.lock"
+_LOOK_AGAIN_S = 0.1
 _KEYS = ("when", "name", "alias", "from", "to")
 
 STUDY, REQUEST, ROLLBACK = "study", "request", "rollback"
@@ -211,8 +213,13 @@ def settled(store: TrackingStore, name: str, alias: str) -> list[str]:
 
     A rollback takes away what it went back from, so two in a row go back two steps.
     """
+    return held_versions(read_ledger(store), name, alias)
+
+
+def held_versions(entries: Iterable[Mapping[str, Any]], name: str, alias: str) -> list[str]:
+    """Return the same as :func:`settled` from entries that have been read, oldest first."""
     versions: list[str] = []
-    for entry in read_ledger(store):
+    for entry in entries:
         if (entry["name"], entry["alias"]) != (name, alias) or entry["to"] is None:
             continue
         version = str(entry["to"])
@@ -224,22 +231,39 @@ def settled(store: TrackingStore, name: str, alias: str) -> list[str]:
 
 
 @contextmanager
-def deciding(store: TrackingStore) -> Iterator[None]:
-    """Be the only process that decides about aliases of this home.
+def deciding(store: TrackingStore, patience_s: float = 0.0) -> Iterator[None]:
+    """Be the only one who decides about aliases of this home.
+
+    Parameters
+    ----------
+    store
+        Its home holds the lock.
+    patience_s
+        Seconds to wait for another one who decides.
 
     Raises
     ------
     ModelError
-        If another process decides just now; nothing waits for it.
+        If another one still decides then.
     OSError
         If the home cannot be written.
     """
+    deadline = time.monotonic() + patience_s
     with (store.home / _LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ModelError(
-                f"another process decides about the models in {store.home}; try again when it is done",
-                reason=Reason.BUSY,
-            ) from None
+        while not _locked(file):
+            if time.monotonic() >= deadline:
+                raise ModelError(
+                    f"another process decides about the models in {store.home}; try again when it is done",
+                    reason=Reason.BUSY,
+                )
+            time.sleep(_LOOK_AGAIN_S)
         yield
+
+
+def _locked(file: TextIO) -> bool:
+    """Take the lock if nobody has it; closing the file gives it back."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,7 +1,7 @@
 """From a study to the model that serves: register, move the alias, and write down why.
 
-The alias ``champion`` of the registered model is the only thing the serving application
-looks at. Every move of it made here is appended to the ledger, with the numbers that decided it.
+What serves is what the ledger says has the alias ``champion``. Every move of it made here is appended
+to the ledger, with the numbers that decided it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from core.reasons import Reason
 from core.seams import Clock, SystemClock
 from models.evaluation import Study, choose_winner
 from models.forecaster import Window
-from models.ledger import LEDGER, PromotionOutcome, read_ledger, write_ledger
+from models.ledger import LEDGER, PromotionOutcome, deciding, read_ledger, write_ledger
 from models.registration import (
     DIGEST_TAG,
     Registration,
@@ -23,6 +23,7 @@ from models.registration import (
     write_model,
 )
 from models.snapshot import Snapshot
+from models.standing import find_standing
 from models.tracking import LoggedStudy
 from models.tracking_store import TrackingStore
 
@@ -41,6 +42,8 @@ __all__ = [
 ]
 
 CHAMPION = "champion"
+PATIENCE_S = 120.0
+"""How long a study waits for a gate that is deciding just now."""
 
 
 def promote(
@@ -85,8 +88,8 @@ def promote(
     Raises
     ------
     ModelError
-        If the study holds no model, a model cannot answer the example, or the store cannot be
-        written.
+        If the study holds no model, a model cannot answer the example, the store cannot be
+        written, or another process goes on deciding for minutes.
     InputError
         If the store cannot be opened.
     """
@@ -95,9 +98,7 @@ def promote(
     client = store.client()
     register = Registration(client, study, logged, name, example)
     with store.writing():
-        before = alias_version(client, name, alias)
         version = _register(register, winner, candidate, snapshot_of)
-        client.set_registered_model_alias(name, alias, version)
         outcome = PromotionOutcome(
             name=name,
             version=version,
@@ -109,7 +110,11 @@ def promote(
             candidate_skill=study.score(candidate).skill,
             reason=None if winner else Reason.SKILL_NOT_POSITIVE,
         )
-        write_ledger(store, outcome, before, study, logged, clock or SystemClock())
+        # alias and ledger move together: whoever looks in between would take it for a request
+        with deciding(store, PATIENCE_S):
+            before = find_standing(store, name, alias).holder
+            client.set_registered_model_alias(name, alias, version)
+            write_ledger(store, outcome, before, study, logged, clock or SystemClock())
     return outcome
 
 

@@ -1,7 +1,7 @@
 """Start and stop the serving application: Ray, Ray Serve, its deployments, the execution actor.
 
-An application is deployed once. A new model arrives by moving the alias in the registry,
-never by deploying again: ``serve.run`` restarts every replica, the alias swaps a reference.
+An application is deployed once. A new model arrives by a decision about its alias,
+never by deploying again: ``serve.run`` restarts every replica, a decision swaps a reference.
 """
 
 from __future__ import annotations

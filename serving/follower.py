@@ -1,5 +1,6 @@
-"""Follow the champion alias: load in the background, swap by one assignment, never lose a good model.
+"""Follow the champion by decision: load in the background, swap by one assignment, lose no good model.
 
+An alias that was moved and not decided yet changes nothing but the status, which says what waits.
 Nothing here knows Ray. One thread does the loading, so the event loop that answers
 requests never waits for it; a version that does not load, or fails on its own example, is
 remembered with the reason and the model that serves goes on serving.
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from core.errors import ModelError
 from core.reasons import Reason, Refusal
 from core.seams import Clock
 from models.champion import Champion
+from models.standing import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -33,12 +35,12 @@ class Serving:
 
 
 class ChampionFollower:
-    """Keep the model behind an alias in memory.
+    """Keep the model that has an alias in memory.
 
     Parameters
     ----------
     find
-        Returns the version the alias points to; raises ``ModelError``.
+        Returns where the alias stands.
     load
         Returns a version, loaded and tried; raises ``ModelError``.
     clock
@@ -48,7 +50,7 @@ class ChampionFollower:
     """
 
     def __init__(
-        self, find: Callable[[], str], load: Callable[[str], Champion], clock: Clock, poll_s: float
+        self, find: Callable[[], Standing], load: Callable[[str], Champion], clock: Clock, poll_s: float
     ) -> None:
         self._find = find
         self._load = load
@@ -57,7 +59,8 @@ class ChampionFollower:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="champion")
         self._task: asyncio.Task[None] | None = None
         self._serving: Serving | None = None
-        self._bad_version: str | None = None
+        self._standing = Standing(None, None)
+        self._unusable: tuple[str, Refusal] | None = None
         self._refusal: Refusal | None = Refusal(Reason.NO_CHAMPION, "the first model is still loading")
         self._swaps = 0
 
@@ -75,26 +78,31 @@ class ChampionFollower:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def poll(self) -> None:
-        """Look at the alias once and swap if it moved to a version that works."""
+        """Look at the alias once, and swap if another version has it that works."""
         loop = asyncio.get_running_loop()
         version: str | None = None
         try:
-            version = await loop.run_in_executor(self._thread, self._find)
-            if self._serving is not None and version == self._serving.champion.version:
-                self._bad_version = self._refusal = None
-                return
+            self._standing = await loop.run_in_executor(self._thread, self._find)
+            version = self._standing.holder
             # a version's files never change, so one that failed is not tried again
-            if version == self._bad_version:
+            if self._unusable is not None and self._unusable[0] == version:
+                self._refusal = self._unusable[1]
                 return
-            champion = await loop.run_in_executor(self._thread, self._load, version)
+            if version is not None and not self._serves(version):
+                self._swap(await loop.run_in_executor(self._thread, self._load, version))
         except Exception as error:  # whatever the registry or a stranger's model does, we keep serving
             self._refusal = _refusal(error)
-            if self._refusal.reason is Reason.MODEL_UNUSABLE:
-                self._bad_version = version
+            if version is not None and self._refusal.reason is Reason.MODEL_UNUSABLE:
+                self._unusable = version, self._refusal
             log.warning("champion_not_taken", version=version, reason=str(self._refusal))
             return
+        self._unusable, self._refusal = None, _unsettled(self._standing)
+
+    def _serves(self, version: str) -> bool:
+        return self._serving is not None and self._serving.champion.version == version
+
+    def _swap(self, champion: Champion) -> None:
         self._serving = Serving(champion, self._clock.now_ns())
-        self._bad_version = self._refusal = None
         self._swaps += 1
         log.info("champion_swapped", name=champion.name, version=champion.version)
 
@@ -113,18 +121,19 @@ class ChampionFollower:
         return self._serving.champion
 
     def status(self) -> dict[str, Any]:
-        """Return version, model, swaps so far and why the alias is not followed, if it is not."""
+        """Return version, model, swaps so far, the last decision, and why the alias is not followed."""
         state: dict[str, Any] = {
             "ready": self._serving is not None,
             "swaps": self._swaps,
             "refusal": None,
+            "decision": _told(self._standing.latest),
             "model_version": None,
         }
         if self._refusal is not None:
             state["refusal"] = {
                 "code": self._refusal.reason.value,
                 "message": self._refusal.detail,
-                "version": self._bad_version,
+                "version": self._refused_version(),
             }
         if self._serving is not None:
             champion = self._serving.champion
@@ -139,15 +148,54 @@ class ChampionFollower:
             }
         return state
 
+    def _refused_version(self) -> str | None:
+        """Return the version that the refusal is about."""
+        if self._refusal is not None and self._refusal.reason is Reason.AWAITING_GATE:
+            return self._standing.asked
+        return self._unusable[0] if self._unusable is not None else None
+
     async def _follow(self) -> None:
         while True:
             await self.poll()
             await asyncio.sleep(self._poll_s)
 
 
+def _unsettled(standing: Standing) -> Refusal | None:
+    """Return why what serves is not what the alias says; ``None`` if it is."""
+    if standing.decided is None and standing.asked is None:
+        return Refusal(Reason.NO_CHAMPION, "no version has the alias; train and promote one")
+    if standing.decided is None:
+        return None
+    if standing.asked is None:
+        return Refusal(
+            Reason.NO_CHAMPION,
+            f"the alias was taken away; version {standing.decided} serves on, and "
+            "`omniarb models rollback` gives it the alias back",
+        )
+    if not standing.waits:
+        return None
+    return Refusal(
+        Reason.AWAITING_GATE,
+        f"version {standing.asked} waits for the gate; version {standing.decided} serves until it is decided",
+    )
+
+
+def _told(entry: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return a ledger entry as the status tells it."""
+    if entry is None:
+        return None
+    return {
+        "version": entry.get("asked"),
+        "alias": entry["alias"],
+        "accepted": entry.get("asked", entry["to"]) == entry["to"],
+        "reason": entry.get("reason"),
+        "why": entry.get("why"),
+        "who": entry.get("who"),
+        "when": entry["when"],
+    }
+
+
 def _refusal(error: Exception) -> Refusal:
-    if isinstance(error, ModelError) and error.fields.get("reason") is Reason.NO_CHAMPION:
-        return Refusal(Reason.NO_CHAMPION, error.message)
     if isinstance(error, ModelError):
         return Refusal(Reason.MODEL_UNUSABLE, error.message)
     first_line = str(error).partition("\n")[0]

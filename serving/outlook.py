@@ -7,7 +7,7 @@ from typing import Any
 from ray import serve
 from ray.exceptions import RayError, RayTaskError
 
-from core.errors import ModelError, OmniArbError
+from core.errors import OmniArbError
 from core.reasons import Reason, Refusal
 from models.forecaster import Forecast, Window
 from pipeline.outlook import ForecastSource
@@ -29,12 +29,13 @@ def served_forecasts(app_name: str = APP_NAME) -> ForecastSource:
             features=list(last.names),
             rows=[list(row.values) for row in window],
             issued_block=last.block_number,
+            blocks=[row.block_number for row in window],
         )
         try:
             answer = await handle.forecast.remote(request)
         except (RayError, OmniArbError) as error:
             cause = error.cause if isinstance(error, RayTaskError) else error
-            reason = cause.fields.get("reason") if isinstance(cause, ModelError) else None
+            reason = cause.fields.get("reason") if isinstance(cause, OmniArbError) else None
             return Refusal(reason or Reason.NO_CHAMPION, str(cause))
         return Forecast(
             target=answer.target,

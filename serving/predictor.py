@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from core.reasons import Reason
 from core.seams import SystemClock
 from features.feature import FeatureRow
 from models.baselines import baseline_by_name
-from models.champion import Champion, find_champion, load_version
+from models.champion import Champion, load_version
 from models.snapshot import Snapshot
+from models.standing import find_standing
 from models.tracking import TrackingStore
 from serving.follower import ChampionFollower
 from serving.schemas import ForecastAnswer, ForecastRequest
@@ -35,7 +37,7 @@ class Predictor:
         set_up_logs()
         store = TrackingStore(Path(home))
         self._follower = ChampionFollower(
-            find=lambda: find_champion(store, name, alias),
+            find=lambda: find_standing(store, name, alias),
             load=lambda version: load_version(store, name, version),
             clock=SystemClock(),
             poll_s=poll_s,
@@ -58,9 +60,9 @@ class Predictor:
         Raises
         ------
         ModelError
-            ``NO_CHAMPION`` while nothing is loaded, ``FEATURE_MISSING`` or a wrong shape.
+            ``NO_CHAMPION`` while nothing is loaded.
         InputError
-            If there are too few rows or a row's length is wrong.
+            As :func:`answer`.
         """
         # one reference is taken, so an answer is of one version even if a swap happens meanwhile
         return answer(self._follower.champion, request)
@@ -72,9 +74,9 @@ def answer(champion: Champion, request: ForecastRequest) -> ForecastAnswer:
     Raises
     ------
     InputError
-        If there are fewer rows than the model's window, or a row has another length than the names.
-    ModelError
-        If a feature of the model is missing.
+        ``WARMING_UP`` if there are fewer rows than the model's window, ``FEATURE_MISSING`` if one of its
+        features is not there or a row has another length than the names, ``TIME_WENT_BACK`` if the rows
+        are not in the order of blocks up to the one the forecast is issued on.
     """
     snapshot = champion.snapshot
     window = _window(request, snapshot)
@@ -98,7 +100,7 @@ def answer(champion: Champion, request: ForecastRequest) -> ForecastAnswer:
 
 def _window(request: ForecastRequest, snapshot: Snapshot) -> tuple[FeatureRow, ...]:
     length, names = snapshot.window, snapshot.schema.names
-    columns = snapshot.schema.columns(tuple(request.features))
+    columns = _columns(request, names)
     if len(request.rows) < length:
         raise InputError(
             f"the model needs {length} rows, got {len(request.rows)}; send the last {length} blocks",
@@ -113,8 +115,46 @@ def _window(request: ForecastRequest, snapshot: Snapshot) -> tuple[FeatureRow, .
             f"the first is row {uneven[0]} of the window",
             reason=Reason.FEATURE_MISSING,
         )
-    first = request.issued_block - length + 1
     return tuple(
-        FeatureRow(first + place, 0, 0, names, tuple(row[column] for column in columns))
-        for place, row in enumerate(rows)
+        FeatureRow(number, 0, 0, names, tuple(row[column] for column in columns))
+        for number, row in zip(_blocks(request)[-length:], rows, strict=True)
     )
+
+
+def _columns(request: ForecastRequest, names: tuple[str, ...]) -> list[int]:
+    """Return where the model's features stand in a request's rows."""
+    places = {name: place for place, name in enumerate(request.features)}
+    missing = [name for name in names if name not in places]
+    if missing:
+        raise InputError(
+            f"rows lack the feature(s) {', '.join(missing)}; send every feature of the model",
+            reason=Reason.FEATURE_MISSING,
+            missing=missing,
+        )
+    return [places[name] for name in names]
+
+
+def _blocks(request: ForecastRequest) -> list[int]:
+    """Return the heights of a request's rows; consecutive ones where it names none."""
+    count, last = len(request.rows), request.issued_block
+    blocks = request.blocks
+    if blocks is None:
+        return list(range(last - count + 1, last + 1))
+    if len(blocks) != count:
+        raise InputError(
+            f"{len(blocks)} blocks are named and {count} rows sent; send one block for each row",
+            reason=Reason.FEATURE_MISSING,
+        )
+    for before, after in pairwise(blocks):
+        if after <= before:
+            raise InputError(
+                f"the row of block {after} comes after that of block {before}; send rows oldest first",
+                reason=Reason.TIME_WENT_BACK,
+            )
+    if blocks[-1] != last:
+        raise InputError(
+            f"the last row is of block {blocks[-1]} and the forecast is issued on block {last}; "
+            "issue it on the block of the last row",
+            reason=Reason.TIME_WENT_BACK,
+        )
+    return blocks

@@ -6,6 +6,7 @@ double. Every error is one line of JSON with a code, whatever went wrong.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
@@ -121,7 +122,8 @@ def _add_errors(api: FastAPI) -> None:
         ]
         first = problems[0]
         message = f"{first['where']}: {first['problem']}; see /docs for the expected body"
-        return _answer(422, InputError.code, message, problems=problems)
+        reason = Reason.FEATURE_NOT_FINITE if any(map(_no_number, error.errors())) else None
+        return _answer(422, InputError.code, message, reason, problems=problems)
 
     @api.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:
@@ -148,5 +150,14 @@ def _body(error: OmniArbError) -> dict[str, Any]:
     return body.model_dump(mode="json")
 
 
-def _answer(status: int, code: str, message: str, **fields: Any) -> JSONResponse:
-    return JSONResponse(ErrorBody(code=code, message=message, fields=fields).model_dump(mode="json"), status)
+def _no_number(problem: Mapping[str, Any]) -> bool:
+    """Return whether a number of a row is NaN, infinite, or null as some writers of JSON put it."""
+    empty = problem["type"] == "float_type" and problem.get("input") is None
+    return "rows" in problem["loc"] and (empty or problem["type"] == "finite_number")
+
+
+def _answer(
+    status: int, code: str, message: str, reason: Reason | None = None, **fields: Any
+) -> JSONResponse:
+    body = ErrorBody(code=code, reason=reason, message=message, fields=fields)
+    return JSONResponse(body.model_dump(mode="json"), status)

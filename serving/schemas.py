@@ -32,6 +32,9 @@ class ForecastRequest(Body):
     features: list[str] = Field(min_length=1, max_length=512, description="Column names, any order")
     rows: list[list[Finite]] = Field(min_length=1, max_length=ROWS_AT_MOST)
     issued_block: int = Field(ge=0)
+    blocks: list[int] | None = Field(
+        None, max_length=ROWS_AT_MOST, description="Height of each row; consecutive ones if left out"
+    )
 
 
 class ForecastAnswer(Body):

@@ -14,6 +14,7 @@ from core.errors import InputError, ModelError
 from core.reasons import Reason
 from core.seams import ManualClock
 from models.alias_requests import Registrar, decided_version, open_requests
+from models.champion import Champion, load_version
 from models.gate import Gate
 from models.ledger import LEDGER, deciding, read_ledger
 from models.registration import alias_version
@@ -153,6 +154,30 @@ def test_a_version_whose_snapshot_is_damaged_is_refused_and_passed_over(
     assert stage.serves() == "1"
     refused = stage.registrar.request(gate, "2", "champion", who="ada")
     assert (refused.reason, stage.serves()) == (Reason.MODEL_UNUSABLE, "1")
+
+
+def test_a_registry_that_cannot_be_read_decides_nothing_against_who_serves(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(store: TrackingStore, name: str, version: str) -> Champion:
+        if version == "2":
+            raise InputError("the database is locked")
+        return load_version(store, name, version)
+
+    monkeypatch.setattr("models.alias_requests.load_version", locked)
+    stage.move("1")
+    with pytest.raises(InputError, match="is locked"):
+        stage.registrar.settle_requests(Gate(blocks(formula_wins=False)), who="ada")
+    assert [request.asked for request in open_requests(stage.store, NAME)] == ["1"]
+    assert decided_version(stage.store, NAME) == "2"
+
+
+def test_a_version_that_was_deleted_defends_nothing(stage: Any) -> None:
+    stage.move("1")
+    stage.client.delete_model_version(NAME, "2")
+    (decision,) = stage.registrar.settle_requests(Gate(blocks(formula_wins=True)), who="ada")
+    assert (decision.reason, decision.evidence["incumbent"]) == (Reason.SKILL_NOT_POSITIVE, "exact_formula")
+    assert (stage.serves(), open_requests(stage.store, NAME)) == (None, ())
 
 
 def test_nothing_is_decided_while_another_process_decides(stage: Any) -> None:

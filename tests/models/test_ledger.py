@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,21 @@ def test_one_process_decides_at_a_time_and_nobody_waits(home: TrackingStore) -> 
     assert caught.value.fields["reason"] is Reason.BUSY
     with deciding(home):
         pass
+
+
+def test_who_is_patient_waits_for_the_other(home: TrackingStore) -> None:
+    taken, order = threading.Event(), []
+
+    def first() -> None:
+        with deciding(home):
+            taken.set()
+            time.sleep(0.2)
+            order.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert taken.wait(10)
+    with deciding(home, 20):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "second"]

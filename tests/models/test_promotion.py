@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +15,11 @@ from mlflow.tracking import MlflowClient
 from core.errors import ModelError
 from core.reasons import Reason
 from models.baselines import Persistence
-from models.champion import load_champion, load_version
+from models.champion import find_champion, load_champion, load_version
 from models.forecaster import Window
-from models.promotion import PromotionOutcome, check_answer, promote, read_ledger
+from models.ledger import deciding
+from models.promotion import PromotionOutcome, alias_version, check_answer, promote, read_ledger
+from models.standing import find_standing
 from models.tracking import TrackingStore, log_study
 from tests.registry_fixtures import LOSES, WINS, provenance, snapshot, study, window
 
@@ -62,6 +66,30 @@ def test_every_move_of_the_alias_stays_in_the_ledger(store: TrackingStore, regis
     assert first["when"] == "2023-11-14T22:13:20+00:00"
     assert second["evidence"]["outcome"]["reason"] == "skill_not_positive"
     assert second["evidence"]["scores"]["lstm"]["skill"] == pytest.approx(-0.4)
+
+
+def test_a_study_waits_for_a_gate_that_is_deciding_and_then_decides_itself(
+    store: TrackingStore, register: Register
+) -> None:
+    name, client = "base-fee-h2", MlflowClient(store.uri, store.uri)
+    register(WINS)
+    with ThreadPoolExecutor(1) as pool:
+        with deciding(store):
+            promoted = pool.submit(register, LOSES)
+            deadline = time.monotonic() + 60
+            while len(client.search_model_versions(f"name='{name}'")) < 3:
+                assert time.monotonic() < deadline, "the study registers before it decides"
+                time.sleep(0.05)
+            assert alias_version(client, name, "champion") == "1"
+            assert not promoted.done()
+            # what was moved by hand meanwhile was never decided
+            client.delete_registered_model_alias(name, "champion")
+        assert promoted.result(60).version == "3"
+    entry = read_ledger(store)[-1]
+    assert (entry["from"], entry["to"], find_standing(store, name, "champion").latest) == ("1", "3", entry)
+    client.set_registered_model_alias(name, "champion", "2")
+    assert find_standing(store, name, "champion").waits
+    assert find_champion(store, name) == load_champion(store, name).version == "3"
 
 
 def test_a_home_without_database_has_no_champion_and_none_is_made(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Real MLflow and real Ray Serve: the alias moves, requests go on, a bad model changes nothing."""
+"""Real MLflow and real Ray Serve: an alias asks, the gate decides, and no request fails meanwhile."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import json
 import os
 import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +24,29 @@ from serving.app import ServingApp, ServingConfig, start_serving
 from serving.environment import TOKEN_VARIABLE as TOKEN
 from serving.executor import executor_status, wait_for_result
 from tests.loop_double import LoopDouble
-from tests.registry_fixtures import LOSES, SCHEMA, WINS, log_and_promote, window
+from tests.models.test_alias_requests import NAME
+from tests.registry_fixtures import (
+    SCHEMA,
+    WINDOW,
+)
 from tests.serving.processes import listening_beyond_loopback, ray_processes
+from tests.serving.registry_stage import (
+    Traffic,
+    ask,
+    gatekeeper,
+    last_decision,
+    make_registry,
+    point_at,
+    settle,
+    wait_until,
+)
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-
-NAME = "base-fee-h2"
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> TrackingStore:
-    """Return a store with four versions: 1 serves, 3 is a good one, 4 is damaged."""
-    store = TrackingStore(tmp_path_factory.mktemp("serving") / "mlruns")
-    log_and_promote(store, WINS)
-    log_and_promote(store, LOSES)
-    before = set(store.home.glob("artifacts/**/snapshot.zip"))
-    assert log_and_promote(store, WINS | {"lstm": 0.3}).version == "4"
-    (damaged,) = set(store.home.glob("artifacts/**/snapshot.zip")) - before
-    damaged.write_bytes(damaged.read_bytes()[:64])
-    point_at(store, "1")
-    return store
+    return make_registry(tmp_path_factory.mktemp("serving") / "mlruns")
 
 
 @pytest.fixture(scope="module")
@@ -74,92 +76,95 @@ def client(app: ServingApp) -> Iterator[httpx.Client]:
         yield made
 
 
-def point_at(store: TrackingStore, version: str) -> None:
-    MlflowClient(store.uri, store.uri).set_registered_model_alias(NAME, "champion", version)
+def serve(store: TrackingStore, client: httpx.Client, version: str) -> None:
+    """Have a version decided and served, with nothing left to say about it."""
+    settle(store, version)
+    wait_until(lambda: ask(client).json()["model_version"] == version)
+    wait_until(lambda: client.get("/healthz").json()["refusal"] is None)
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def ask(client: httpx.Client) -> httpx.Response:
-    rows = [list(row.values) for row in window()]
-    return client.post(
-        "/api/v1/forecast", json={"features": list(SCHEMA.names), "rows": rows, "issued_block": 9}
-    )
-
-
-class Traffic:
-    """Requests without a pause, from another thread, until told to stop."""
-
-    def __init__(self, url: str) -> None:
-        self.answers: list[tuple[int, str]] = []
-        self._url = url
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=20) as client:
-            while not self._stop.is_set():
-                response = ask(client)
-                self.answers.append((response.status_code, response.json().get("model_version")))
-
-    def __enter__(self) -> Traffic:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def versions(self) -> list[str]:
-        return [version for _, version in self.answers]
-
-
-def test_moving_the_alias_swaps_the_version_with_no_failed_request(
+def test_a_moved_alias_waits_for_the_gate_and_changes_nothing_that_serves(
     app: ServingApp, home: TrackingStore, client: httpx.Client
 ) -> None:
+    serve(home, client, "2")
     point_at(home, "1")
-    wait_until(lambda: ask(client).json()["model_version"] == "1")
-    with Traffic(app.url) as traffic:
+    wait_until(lambda: client.get("/healthz").json()["refusal"] is not None)
+    response = client.get("/healthz")
+    assert (response.status_code, response.json()["model_version"]) == (200, "2")
+    refusal = response.json()["refusal"]
+    assert (refusal["code"], refusal["version"]) == ("awaiting_gate", "1")
+    assert ask(client).json()["model_version"] == "2"
+
+
+def test_who_is_proven_better_is_swapped_in_with_no_failed_request(
+    app: ServingApp, home: TrackingStore, client: httpx.Client
+) -> None:
+    serve(home, client, "2")
+    with gatekeeper(home, formula_wins=False), Traffic(app.url) as traffic:
         wait_until(lambda: len(traffic.answers) > 20)
-        point_at(home, "3")
-        wait_until(lambda: "3" in traffic.versions())
+        point_at(home, "1")
+        wait_until(lambda: "1" in traffic.versions())
         seen = len(traffic.answers)
         wait_until(lambda: len(traffic.answers) > seen + 20)
     assert {status for status, _ in traffic.answers} == {200}
     versions = traffic.versions()
-    assert versions == sorted(versions), "1 up to the swap, 3 from there"
-    assert set(versions) == {"1", "3"}
+    assert versions == sorted(versions, reverse=True), "2 up to the swap, 1 from there"
+    assert set(versions) == {"2", "1"}
+    wait_until(lambda: last_decision(client)["who"] == "gatekeeper")
+    assert (last_decision(client)["version"], last_decision(client)["accepted"]) == ("1", True)
 
 
-def test_a_damaged_version_never_displaces_the_one_that_serves(
-    app: ServingApp, home: TrackingStore, client: httpx.Client
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("1", "skill_not_positive"),
+        ("3", "model_unusable"),
+        ("4", "schema_differs"),
+        ("5", "target_differs"),
+    ],
+    ids=["worse", "damaged snapshot", "wrong feature set", "wrong target"],
+)
+def test_who_is_not_fit_never_displaces_the_one_that_serves(
+    app: ServingApp, home: TrackingStore, client: httpx.Client, version: str, reason: str
 ) -> None:
-    point_at(home, "3")
-    wait_until(lambda: ask(client).json()["model_version"] == "3")
-    with Traffic(app.url) as traffic:
-        point_at(home, "4")
-        wait_until(lambda: client.get("/healthz").json()["refusal"] is not None)
+    serve(home, client, "2")
+    registry = MlflowClient(home.uri, home.uri)
+    with gatekeeper(home, formula_wins=True), Traffic(app.url) as traffic:
+        point_at(home, version)
+        wait_until(lambda: last_decision(client)["version"] == version)
+        wait_until(lambda: str(registry.get_model_version_by_alias(NAME, "champion").version) == "2")
         seen = len(traffic.answers)
         wait_until(lambda: len(traffic.answers) > seen + 20)
-    assert set(traffic.answers) == {(200, "3")}
-    refusal = client.get("/healthz").json()["refusal"]
-    assert (refusal["code"], refusal["version"]) == ("model_unusable", "4")
-    point_at(home, "3")
+    assert set(traffic.answers) == {(200, "2")}
+    tags = registry.get_model_version(NAME, version).tags
+    assert tags["gate_reason"] == reason
+    assert tags["gate"].startswith("champion refused: ")
+    decision = last_decision(client)
+    assert (decision["accepted"], decision["reason"], decision["who"]) == (False, reason, "gatekeeper")
     wait_until(lambda: client.get("/healthz").json()["refusal"] is None)
 
 
+def test_a_damaged_version_that_was_decided_never_displaces_the_one_that_serves(
+    app: ServingApp, home: TrackingStore, client: httpx.Client
+) -> None:
+    serve(home, client, "2")
+    with Traffic(app.url) as traffic:
+        settle(home, "3")
+        wait_until(lambda: client.get("/healthz").json()["refusal"] is not None)
+        seen = len(traffic.answers)
+        wait_until(lambda: len(traffic.answers) > seen + 20)
+    assert set(traffic.answers) == {(200, "2")}
+    refusal = client.get("/healthz").json()["refusal"]
+    assert (refusal["code"], refusal["version"]) == ("model_unusable", "3")
+    serve(home, client, "2")
+
+
 def test_removing_the_alias_keeps_the_model(home: TrackingStore, client: httpx.Client) -> None:
-    point_at(home, "1")
-    wait_until(lambda: ask(client).json()["model_version"] == "1")
+    serve(home, client, "1")
     MlflowClient(home.uri, home.uri).delete_registered_model_alias(NAME, "champion")
     wait_until(lambda: (client.get("/healthz").json()["refusal"] or {}).get("code") == "no_champion")
     assert ask(client).json()["model_version"] == "1"
-    point_at(home, "1")
+    serve(home, client, "2")
 
 
 @pytest.mark.parametrize(
@@ -173,8 +178,37 @@ def test_removing_the_alias_keeps_the_model(home: TrackingStore, client: httpx.C
             "/api/v1/forecast",
             {"features": ["x"], "rows": [[1.0]], "issued_block": 1},
             422,
-            "MODEL_ERROR",
-            None,
+            "BAD_INPUT",
+            "feature_missing",
+        ),
+        (
+            "POST",
+            "/api/v1/forecast",
+            {
+                "features": list(SCHEMA.names),
+                "rows": [[1.0, 1.0]] * WINDOW,
+                "blocks": [9, 8, 7, 6],
+                "issued_block": 9,
+            },
+            422,
+            "BAD_INPUT",
+            "time_went_back",
+        ),
+        (
+            "POST",
+            "/api/v1/forecast",
+            {"features": list(SCHEMA.names), "rows": [[1.0]] * WINDOW, "issued_block": 9},
+            422,
+            "BAD_INPUT",
+            "feature_missing",
+        ),
+        (
+            "POST",
+            "/api/v1/forecast",
+            {"features": list(SCHEMA.names), "rows": [[1.0, None]] * WINDOW, "issued_block": 9},
+            422,
+            "BAD_INPUT",
+            "feature_not_finite",
         ),
         (
             "POST",

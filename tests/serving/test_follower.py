@@ -1,4 +1,4 @@
-"""The alias is followed, a good model is never lost, and no request waits for a load."""
+"""Who is champion by decision serves, a good model is never lost, and no request waits for a load."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from core.errors import ModelError
 from core.reasons import Reason
 from core.seams import ManualClock
 from models.champion import Champion
+from models.standing import Standing
 from serving.follower import ChampionFollower
 from tests.registry_fixtures import snapshot
 
@@ -26,18 +28,18 @@ class Registry:
     """A registry in memory whose versions can be broken, slow or out of reach."""
 
     alias: str | None = "1"
+    decided: str | None = None
+    latest: dict[str, Any] | None = None
     broken: set[str] = field(default_factory=set)
     down: bool = False
     gate: threading.Event | None = None
     loading: threading.Event = field(default_factory=threading.Event)
     loads: list[str] = field(default_factory=list)
 
-    def find(self) -> str:
+    def find(self) -> Standing:
         if self.down:
             raise ConnectionError("database is locked")
-        if self.alias is None:
-            raise ModelError("no model serves; run it", reason=Reason.NO_CHAMPION)
-        return self.alias
+        return Standing(self.decided, self.alias, self.latest)
 
     def load(self, version: str) -> Champion:
         self.loads.append(version)
@@ -68,7 +70,9 @@ async def test_before_the_first_load_the_answer_is_a_reason(follower: ChampionFo
     assert follower.status()["ready"] is False
 
 
-async def test_moving_the_alias_swaps(follower: ChampionFollower, registry: Registry) -> None:
+async def test_where_nothing_was_decided_moving_the_alias_swaps(
+    follower: ChampionFollower, registry: Registry
+) -> None:
     await follower.poll()
     assert follower.champion.version == "1"
     registry.alias = "2"
@@ -77,6 +81,55 @@ async def test_moving_the_alias_swaps(follower: ChampionFollower, registry: Regi
     assert follower.champion.version == "2"
     assert follower.status()["swaps"] == 2
     assert registry.loads == ["1", "2"], "a version that serves is not loaded again"
+
+
+async def test_a_moved_alias_changes_nothing_before_it_is_decided(
+    follower: ChampionFollower, registry: Registry
+) -> None:
+    registry.decided = "1"
+    await follower.poll()
+    assert follower.status()["refusal"] is None
+    registry.alias = "2"
+    await follower.poll()
+    assert follower.champion.version == "1"
+    refusal = follower.status()["refusal"]
+    assert (refusal["code"], refusal["version"]) == ("awaiting_gate", "2")
+    assert refusal["message"] == "version 2 waits for the gate; version 1 serves until it is decided"
+    registry.decided = "2"
+    await follower.poll()
+    assert (follower.champion.version, follower.status()["refusal"]) == ("2", None)
+    registry.alias = "1"
+    await follower.poll()
+    registry.alias = "2"
+    await follower.poll()
+    assert (follower.status()["refusal"], follower.status()["swaps"]) == (None, 2)
+    assert registry.loads == ["1", "2"], "what only asks is not loaded here"
+
+
+async def test_who_waits_for_the_gate_does_not_keep_the_decided_version_from_serving(
+    follower: ChampionFollower, registry: Registry
+) -> None:
+    registry.decided, registry.alias = "1", "2"
+    await follower.poll()
+    status = follower.status()
+    assert (status["ready"], status["model_version"]) == (True, "1")
+    assert status["refusal"]["code"] == "awaiting_gate"
+
+
+async def test_the_last_decision_is_told(follower: ChampionFollower, registry: Registry) -> None:
+    told = {"version": "2", "alias": "champion", "reason": "not_proven_better", "why": "w", "who": "ada"}
+    entry = {"when": "2024-01-05T00:00:00+00:00", "name": "base-fee-h2", "alias": "champion"}
+    registry.latest = entry | {"from": "1", "to": "1", "asked": "2"} | told
+    await follower.poll()
+    assert follower.status()["decision"] == told | {"accepted": False, "when": entry["when"]}
+    # one from before there were reasons
+    registry.latest = entry | {"from": "1", "to": "2"}
+    await follower.poll()
+    assert follower.status()["decision"]["accepted"] is True
+    # a study whose best model lost, so that the baseline serves
+    registry.latest = entry | {"from": "1", "to": "3", "asked": "3", "reason": "skill_not_positive"}
+    await follower.poll()
+    assert follower.status()["decision"]["accepted"] is True
 
 
 async def test_a_bad_version_is_tried_once_and_the_good_one_stays(
@@ -94,6 +147,12 @@ async def test_a_bad_version_is_tried_once_and_the_good_one_stays(
         "version": "2",
     }
     assert registry.loads == ["1", "2"]
+    registry.down = True
+    await follower.poll()
+    assert follower.status()["refusal"]["code"] == "registry_unreachable"
+    registry.down = False
+    await follower.poll()
+    assert follower.status()["refusal"] == status["refusal"]
     registry.alias = "1"
     await follower.poll()
     assert follower.status()["refusal"] is None
@@ -116,13 +175,14 @@ async def test_after_a_bad_version_a_good_one_is_taken(
 async def test_losing_the_registry_or_the_alias_loses_no_model(
     follower: ChampionFollower, registry: Registry, change: dict[str, object], code: str
 ) -> None:
+    registry.decided = "1"
     await follower.poll()
     for name, value in change.items():
         setattr(registry, name, value)
     await follower.poll()
     assert follower.champion.version == "1"
     assert follower.status()["refusal"]["code"] == code
-    registry.down, registry.alias = False, "2"
+    registry.down, registry.decided, registry.alias = False, "2", "2"
     await follower.poll()
     assert follower.champion.version == "2"
 

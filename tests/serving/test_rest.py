@@ -132,7 +132,12 @@ async def test_columns_may_come_in_any_order_and_older_rows_are_ignored(client: 
     [
         (forecast_body(rows=[[1.0, 0.5]] * (WINDOW - 1)), "warming_up"),
         (forecast_body(rows=[[1.0]] * WINDOW), "feature_missing"),
-        (forecast_body(features=["base_fee_gwei", "other"]), None),
+        (forecast_body(features=["base_fee_gwei", "other"]), "feature_missing"),
+        (forecast_body(rows=[[1.0, None]] * WINDOW), "feature_not_finite"),
+        (forecast_body(blocks=[497, 498, 499]), "feature_missing"),
+        (forecast_body(blocks=[497, 499, 498, 500]), "time_went_back"),
+        (forecast_body(blocks=[497, 498, 498, 500]), "time_went_back"),
+        (forecast_body(blocks=[498, 499, 500, 501]), "time_went_back"),
         (forecast_body(issued_block=-1), None),
         (forecast_body(surplus=1), None),
         (forecast_body(rows=[["x", "y"]] * WINDOW), None),
@@ -145,6 +150,20 @@ async def test_a_bad_forecast_body_is_refused_with_a_reason(
     response = await client.post("/api/v1/forecast", json=body)
     assert response.status_code == 422
     assert error_of(response)["reason"] == reason
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+async def test_a_burst_of_numbers_that_are_none_is_refused(client: httpx.AsyncClient, number: str) -> None:
+    content = json.dumps(forecast_body()).replace("20.25", number)
+    headers = {"content-type": "application/json"}
+    response = await client.post("/api/v1/forecast", content=content, headers=headers)
+    assert (response.status_code, error_of(response)["reason"]) == (422, "feature_not_finite")
+
+
+async def test_rows_may_name_their_blocks(client: httpx.AsyncClient) -> None:
+    unnamed = (await client.post("/api/v1/forecast", json=forecast_body())).json()
+    named = forecast_body(blocks=[495, 497, 499, 500])
+    assert (await client.post("/api/v1/forecast", json=named)).json() == unnamed
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"rows": [[NaN]]}', b"\xff\xfe"])
