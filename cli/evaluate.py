@@ -1,4 +1,4 @@
-"""``omniarb evaluate``: every model on every target of the recorded data, against the hardest baseline."""
+"""``omniarb evaluate``: every model on every target, and bid policies on recorded auctions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import machine
+from cli.bids_view import BIDS, bid_sentence, bid_tables
 from cli.evaluate_view import card_lines, page, score_table, sentence, tracks_table
 from cli.output import print_json, try_to_write
 from cli.screen import Screen
@@ -18,7 +19,9 @@ from cli.tracking import check_store
 from core.config_loader import DATA_VARIABLE, ROOT, load_settings
 from core.data_root import find_data_root
 from core.errors import InputError
+from core.seams import Randomness
 from models.benchmark_tracks import TrackScore
+from models.bid_report import BidRow, bid_report
 from models.prequential import Results
 from models.scorecard import Scorecard
 from models.scorecard_runs import log_evaluation
@@ -34,9 +37,9 @@ class EvaluateOptions:
     Parameters
     ----------
     targets
-        Names; none stands for all of them, and the public series.
+        Names, ``bids`` among them; none stands for all of them, and the public series.
     short
-        Whether to use some 2,000 rows of each target.
+        Whether to use some 2,000 rows of each target; auctions are cheap and always whole.
     seed
         Seeds models and resampling.
     as_json
@@ -72,11 +75,10 @@ def run_evaluation(options: EvaluateOptions) -> None:
             f"there is no recorded history to evaluate on; set {DATA_VARIABLE} to its folder, "
             "or put it in data/"
         )
-    unknown = [name for name in options.targets if name not in TARGETS]
+    there = (*TARGETS, BIDS)
+    unknown = [name for name in options.targets if name not in there]
     if unknown:
-        raise InputError(
-            f"there is no target '{unknown[0]}'; there are {', '.join(TARGETS)}", unknown=unknown
-        )
+        raise InputError(f"there is no target '{unknown[0]}'; there are {', '.join(there)}", unknown=unknown)
     if options.write is not None:
         try_to_write(options.write)
     if options.track:
@@ -86,27 +88,40 @@ def run_evaluation(options: EvaluateOptions) -> None:
 
 def _evaluate(options: EvaluateOptions, root: Path, home: Path) -> None:
     began = time.perf_counter()
-    names = tuple(name for name in TARGETS if name in options.targets) or tuple(TARGETS)
-    screen = Screen(quiet=options.as_json, steps=len(names) + (not options.targets))
+    asked = options.targets or (*TARGETS, BIDS)
+    names = tuple(name for name in TARGETS if name in asked)
+    screen = Screen(quiet=options.as_json, steps=len(names) + (BIDS in asked) + (not options.targets))
     evaluated = []
     for one in evaluate_targets(root, names, seed=options.seed, short=options.short, step=screen.step):
         evaluated.append((one.results, one.card))
         screen.console.print(score_table(one.card))
         for line in card_lines(one.card):
             screen.figure(line)
+    bids = _judge_bids(screen, root, options.seed) if BIDS in asked else ()
     scores: tuple[TrackScore, ...] = ()
     if not options.targets:
         scores = evaluate_tracks(seed=options.seed, short=options.short, step=screen.step)
         screen.console.print(tracks_table(scores))
     cards = [card for _, card in evaluated]
-    document = _document(options, cards, scores, time.perf_counter() - began)
+    document = _document(options, cards, bids, scores, time.perf_counter() - began)
     if options.track:
         _log(screen, options, home, evaluated, document)
     if options.as_json:
         print_json(document)
-    screen.console.print(sentence(cards, document["seconds"]), soft_wrap=True)
+    if cards:
+        screen.console.print(sentence(cards, document["seconds"]), soft_wrap=True)
     if options.write is not None:
-        options.write.write_text(page(document, cards, scores))
+        options.write.write_text(page(document, cards, bids, scores))
+
+
+def _judge_bids(screen: Screen, root: Path, seed: int) -> tuple[BidRow, ...]:
+    with screen.step(f"{BIDS}: which share of its value to bid, on recorded auctions") as advance:
+        rows = bid_report(root, Randomness(seed))
+        advance(1)
+    for table in bid_tables(rows):
+        screen.console.print(table)
+    screen.figure(bid_sentence(rows))
+    return rows
 
 
 def _log(
@@ -124,7 +139,11 @@ def _log(
 
 
 def _document(
-    options: EvaluateOptions, cards: list[Scorecard], scores: tuple[TrackScore, ...], seconds: float
+    options: EvaluateOptions,
+    cards: list[Scorecard],
+    bids: tuple[BidRow, ...],
+    scores: tuple[TrackScore, ...],
+    seconds: float,
 ) -> dict[str, Any]:
     return {
         "code_version": code_version(ROOT),
@@ -135,5 +154,6 @@ def _document(
         "seconds": seconds,
         "targets_with_clear_skill": [card.target for card in cards if card.won],
         "targets": [card.to_dict() for card in cards],
+        "bids": [row.to_dict() for row in bids],
         "tracks": [asdict(score) for score in scores],
     }

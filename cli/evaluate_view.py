@@ -1,4 +1,4 @@
-"""What ``omniarb evaluate`` shows and writes: a table per target, and a page of all of them."""
+"""What ``omniarb evaluate`` shows and writes: a table per target, and a page of everything."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
+from cli.bids_view import bid_section
 from models.benchmark_tracks import TrackScore
+from models.bid_report import BidRow
 from models.scorecard import LOSSES, Line, Loss, Scorecard
 from models.targets.registry import TARGETS
 from models.targets.table import Kind
@@ -80,18 +82,25 @@ def tracks_table(scores: Sequence[TrackScore]) -> Table:
     return table
 
 
-def page(document: dict[str, Any], cards: Sequence[Scorecard], scores: Sequence[TrackScore]) -> str:
+def page(
+    document: dict[str, Any],
+    cards: Sequence[Scorecard],
+    bids: Sequence[BidRow],
+    scores: Sequence[TrackScore],
+) -> str:
     """Return everything as a page of Markdown."""
     extent = "some 2,000 rows of each target" if document["short"] else "all rows up to that many"
     lines = [
         _INTRODUCTION,
         f"{document['machine']}; commit {document['code_version']}; {document['measured_at']}; "
         f"seed {document['seed']}; {extent}; {document['seconds']:,.0f} s.",
-        "",
-        f"{sentence(cards, document['seconds']).partition(';')[0].capitalize()}.",
     ]
+    if cards:
+        lines += ["", f"{sentence(cards, document['seconds']).partition(';')[0].capitalize()}."]
     for card in cards:
         lines += ["", f"## {card.target}", "", *_section(card)]
+    if bids:
+        lines += ["", "## Bids", "", *bid_section(bids)]
     if scores:
         lines += ["", "## Public series", "", *_tracks(scores)]
     return "\n".join(lines) + "\n"

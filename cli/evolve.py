@@ -15,6 +15,7 @@ from typing import Any
 
 import ray
 
+from cli.evolve_bids import is_about_bids, run_bid_evolution
 from cli.output import print_json
 from cli.screen import Screen
 from cli.signals import CleanUp, like_ctrl_c
@@ -83,6 +84,9 @@ def run_evolve(
     if unknown:
         raise InputError(f"no model is called {unknown[0]!r}; there are {', '.join(sorted(there))}")
     search = EvolveOptions(trials, Scheduler(scheduler), seed, workers, tuple(models))
+    if is_about_bids(targets):
+        run_bid_evolution(targets, search, lambda: _start(address), short=short, as_json=as_json)
+        return
     run_evolution(EvolveCommand(tuple(dict.fromkeys(targets)), short, search, address, as_json))
 
 
@@ -205,7 +209,10 @@ def _show(screen: Screen, command: EvolveCommand, evolved: Evolved, runs: Mappin
         f"{winner.skill.value:+.4f} ({winner.skill.lower:+.4f} to {winner.skill.upper:+.4f}) against "
         f"{winner.baseline}, {verdict}"
     )
-    screen.figure(f"its snapshot is in MLflow run {runs['winner']}; promotion is the gate's to decide")
+    screen.figure(
+        f"its snapshot is in MLflow run {runs['winner']}; `omniarb models register {runs['winner']}` "
+        "makes it a version, and the gate decides whether it serves"
+    )
 
 
 def _document(command: EvolveCommand, evolved: Evolved, runs: Mapping[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ Wei do not fit the 64 bits of a database integer; they are stored as decimal str
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Column, Engine, Row, Select, Table, and_, exists, func, insert, select
@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from core.errors import ExecutionError
 from core.seams import Clock
+from execution.bid_draws import BID_DRAWS, BidDraw, read_bid_draw, write_bid_draw
 from execution.command import Bundle, Decision, Plan, Settlement
 from execution.journal_rows import (
     BUNDLES,
@@ -64,15 +65,24 @@ class Journal:
                 f"the execution journal cannot be opened; check storage.database_url: {error}"
             ) from error
 
-    def record_decision(self, decision: Decision) -> None:
-        """Record a decision, approved or not.
+    def record_decision(self, decision: Decision, draw: BidDraw | None = None) -> None:
+        """Record a decision, approved or not, and how its bid was drawn; both or neither.
 
         Raises
         ------
         ExecutionError
-            If its id is already there, or the database fails.
+            If its id is already there, the draw is another decision's, or the database fails.
         """
-        self._add(DECISIONS, write_decision(decision))
+        if draw is not None and draw.decision_id != decision.decision_id:
+            raise ExecutionError(
+                "the draw is of another decision's bid; nothing was recorded",
+                decision_id=decision.decision_id,
+                drawn_for=draw.decision_id,
+            )
+        rows = [(DECISIONS, write_decision(decision))]
+        if draw is not None:
+            rows.append((BID_DRAWS, write_bid_draw(draw)))
+        self._add_all(rows)
 
     def record_plan(self, plan: Plan) -> None:
         """Record the transaction of a recorded decision.
@@ -183,6 +193,11 @@ class Journal:
         rows = self._read(select(DECISIONS).order_by(DECISIONS.c.recorded_ns, DECISIONS.c.decision_id))
         return tuple(read_decision(row) for row in rows)
 
+    def bid_draws(self) -> tuple[BidDraw, ...]:
+        """Return how bids were drawn, in the order of recording; none of before they were logged."""
+        rows = self._read(select(BID_DRAWS).order_by(BID_DRAWS.c.recorded_ns, BID_DRAWS.c.decision_id))
+        return tuple(read_bid_draw(row) for row in rows)
+
     def settlements(self) -> tuple[Settlement, ...]:
         """Return every settlement that stands, in the order in which they were recorded."""
         return self._settlements(_standing())
@@ -212,10 +227,17 @@ class Journal:
         return tuple(read_settlement(row) for row in self._read(ordered))
 
     def _add(self, table: Table, values: Values) -> None:
+        self._add_all([(table, values)])
+
+    def _add_all(self, rows: Sequence[tuple[Table, Values]]) -> None:
+        """Add rows of one key in one transaction."""
+        now = self._clock.now_ns()
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(table).values({**values, "recorded_ns": self._clock.now_ns()}))
+                for table, values in rows:
+                    connection.execute(insert(table).values({**values, "recorded_ns": now}))
         except SQLAlchemyError as error:
+            table, values = rows[0]
             raise _failed(table.name, next(iter(values.values())), error) from error
 
     def _last_number(self, column: Column[str]) -> int:

@@ -7,7 +7,6 @@ handed out with the bid, since only then can what other policies would have earn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,34 +16,12 @@ from core.errors import ModelError
 from core.reasons import Reason, Refusal
 from core.seams import Randomness
 from models.bid_distribution import BidDistribution
+from models.drawn_bid import DrawnBid, bids_of
 
 Floats = NDArray[np.float64]
 
-MILLION = 1_000_000
 SHARES_PPM = (*range(50_000, 1_000_000, 50_000), 980_000)
 """Shares of the value that may be bid, in parts per million; few, so that each is tried often enough."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DrawnBid:
-    """A bid and how it came about, as an off-policy estimate needs it.
-
-    Parameters
-    ----------
-    bid
-        Wei.
-    action
-        Place of its share in :data:`SHARES_PPM`.
-    win_probability
-        Forecast chance that it wins.
-    propensities
-        ``float64[share]``: chance with which each share was drawn; they sum to one.
-    """
-
-    bid: int
-    action: int
-    win_probability: float
-    propensities: Floats
 
 
 def best_action(win_probability: Floats, kept: Floats) -> int:
@@ -114,6 +91,9 @@ class BidPolicy:
     (0.55, 0.275)
     """
 
+    name = "forecast of rivals"
+    version = "1"
+
     def __init__(
         self, distribution: BidDistribution, randomness: Randomness, *, exploration: float = 0.05
     ) -> None:
@@ -145,8 +125,7 @@ class BidPolicy:
         """
         if cost < 0 or scale <= 0:
             raise ModelError("a cost is at least 0 and a scale above 0", cost=cost, scale=scale)
-        # rounded up, so that a bid is never below the share that it is logged as
-        bids = [-(-value * share // MILLION) for share in SHARES_PPM]
+        bids = bids_of(value, SHARES_PPM)
         left = [value - cost - bid for bid in bids]
         if left[0] <= 0:
             return Refusal(
@@ -159,7 +138,15 @@ class BidPolicy:
         best = best_action(chance, np.maximum(kept, 0.0))
         propensities = explored(best, allowed, self._exploration)
         action = draw(propensities, self._random)
-        return DrawnBid(bids[action], action, float(chance[action]), propensities)
+        return DrawnBid(
+            self.name,
+            self.version,
+            bids[action],
+            action,
+            SHARES_PPM,
+            tuple(chance.tolist()),
+            tuple(propensities.tolist()),
+        )
 
     def settle(self, bid: int, scale: int, *, won: bool, rival: int | None) -> None:
         """Learn from a settled auction.

@@ -6,8 +6,9 @@ drawn bids, from which all other outcomes are hidden, can be held against it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from core.reasons import Refusal
 from core.seams import Randomness
 from models.bid_distribution import BidDistribution, LogNormalBids
-from models.bid_policy import MILLION, SHARES_PPM, best_action, draw, explored
+from models.bid_policy import SHARES_PPM, best_action, draw, explored
 from models.bootstrap import block_length
+from models.drawn_bid import MILLION
 from models.intervals import Estimate, ratio_interval
 from models.off_policy import BidLog, PolicyValue, policy_gain, policy_value
 from models.recorded_auctions import Auctions, recorded_auctions
@@ -26,6 +28,9 @@ Floats = NDArray[np.float64]
 
 SHARES: Floats = np.array(SHARES_PPM) / MILLION
 FIXED_PPM = (500_000, 700_000, 800_000, 900_000, 950_000)
+
+LEARNED = ("learned", "learned, log-normal", "learned, own outcomes")
+"""Told the best competing bid afterwards; told, and fitting a log-normal; and from wins and losses alone."""
 
 EXPLORATION = 0.05
 """Of the bidder who learns from its own auctions alone."""
@@ -68,6 +73,20 @@ class BidRow:
     foresight: float
     kept_from_log: PolicyValue | Refusal
     gain_from_log: Estimate | Refusal
+
+    @property
+    def learned(self) -> bool:
+        """Whether the share follows from a forecast; fixed otherwise."""
+        return self.policy in LEARNED
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values; a refusal as its reason and detail."""
+        plain = asdict(self)
+        for name in ("kept_from_log", "gain_from_log"):
+            refused = getattr(self, name)
+            if isinstance(refused, Refusal):
+                plain[name] = {"reason": refused.reason.value, "detail": refused.detail}
+        return plain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,13 +141,11 @@ def judge(auctions: Auctions, randomness: Randomness) -> tuple[BidRow, ...]:
     seen = played.since(first)
     best = int(np.argmax(seen.reward.mean(axis=0)))
     policies = {
-        "learned": seen.told,
-        "learned, log-normal": seen.fitted,
-        "learned, own outcomes": seen.alone,
+        **dict(zip(LEARNED, (seen.told, seen.fitted, seen.alone), strict=True)),
         f"best fixed, {SHARES_PPM[best] // 10_000} %": always(best, len(seen.reward)),
         **{f"always {ppm // 10_000} %": always(SHARES_PPM.index(ppm), len(seen.reward)) for ppm in FIXED_PPM},
     }
-    log = draw_log(seen, randomness.stream(f"log of {auctions.name}"))
+    log = draw_log(seen.told, seen.reward, randomness.stream(f"log of {auctions.name}"))
     foresight = float(np.maximum(1 - auctions.rival / auctions.value, 0)[first:].mean())
     random = randomness.stream(f"intervals of {auctions.name}")
     return tuple(
@@ -163,12 +180,20 @@ def play(auctions: Auctions, randomness: Randomness) -> Played:
     return Played(won * _KEPT, forecast, of_told, of_fitted, of_alone)
 
 
-def draw_log(played: Played, random: np.random.Generator) -> BidLog:
-    """Return what a bidder who tries a lot would have logged: one share a row, and its outcome alone."""
-    count, shares = played.reward.shape
-    propensities = LOG_EXPLORATION / shares + (1 - LOG_EXPLORATION) * played.told
+def draw_log(chances: Floats, reward: Floats, random: np.random.Generator) -> BidLog:
+    """Return what a bidder who tries a lot would have logged: one share a row, and its outcome alone.
+
+    Parameters
+    ----------
+    chances, reward
+        ``float64[row, share]``: of the bidder when it does not try, and what each share would have kept.
+    random
+        Draws the bids.
+    """
+    count, shares = reward.shape
+    propensities = LOG_EXPLORATION / shares + (1 - LOG_EXPLORATION) * chances
     action = np.array([draw(row, random) for row in propensities], dtype=np.int64)
-    return BidLog(propensities, action, played.reward[np.arange(count), action])
+    return BidLog(propensities, action, reward[np.arange(count), action])
 
 
 def _chances(bids: BidDistribution, ratios: Floats, exploration: float) -> Floats:

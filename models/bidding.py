@@ -7,7 +7,7 @@ that the best competitor was below us.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,16 @@ from numpy.typing import NDArray
 
 from core.errors import ModelError
 from core.seams import Randomness
+from models.drawn_bid import MILLION, DrawnBid, bids_of
 
 CELLS = 50
 """Equal steps of the share from 0 to 1."""
+
+SHARES_PPM = tuple(range(0, MILLION + 1, MILLION // CELLS))
+"""Shares of gross profit that may be bid, in parts per million: the edges of the cells."""
+
+EXPLORATION = 0.05
+"""Share of bids that are tries where nobody says another."""
 
 PRIOR_WEIGHT = 5.0
 """Auctions that the prior counts for."""
@@ -29,31 +36,6 @@ MEMORY = 0.995
 
 ITERATIONS = 40
 """Steps of the estimation after each auction; it starts from the last estimate."""
-
-
-@dataclass(frozen=True, slots=True)
-class BidChoice:
-    """A bid and how it was chosen, as off-policy evaluation needs it.
-
-    Parameters
-    ----------
-    bid
-        Wei.
-    share
-        Bid over gross profit.
-    win_probability
-        Forecast chance that it wins.
-    propensity
-        Probability with which this bid was chosen.
-    explored
-        Whether it was drawn at random.
-    """
-
-    bid: int
-    share: float
-    win_probability: float
-    propensity: float
-    explored: bool
 
 
 class BidModel:
@@ -68,7 +50,8 @@ class BidModel:
     randomness
         Seeds exploration.
     exploration
-        Share of bids that are drawn at random from all affordable ones.
+        Share of bids that are drawn at random from all affordable ones, so that other policies can be judged
+        from what became of them.
 
     Raises
     ------
@@ -83,7 +66,10 @@ class BidModel:
     (0.48, 0.482)
     """
 
-    def __init__(self, randomness: Randomness, *, exploration: float = 0.05) -> None:
+    name = "counted shares"
+    version = "1"
+
+    def __init__(self, randomness: Randomness, *, exploration: float = EXPLORATION) -> None:
         if not 0 <= exploration < 1:
             raise ModelError(f"exploration lies in [0, 1), got {exploration}", exploration=exploration)
         self._random = randomness.stream("bidding")
@@ -94,17 +80,11 @@ class BidModel:
         self._won, self._lost, self._told = (np.zeros(CELLS + 2) for _ in range(3))
         self._chance = self._prior / self._prior.sum()
         self._settled = 0
-        self._last: BidChoice | None = None
 
     @property
     def settled(self) -> int:
         """Auctions learned from."""
         return self._settled
-
-    @property
-    def last_choice(self) -> BidChoice | None:
-        """How the last bid was chosen."""
-        return self._last
 
     def win_probability(self, share: float) -> float:
         """Return the chance that the best competing bid is below this share of gross profit.
@@ -125,11 +105,11 @@ class BidModel:
 
     def bid(self, gross_profit: int, gas_cost: int) -> tuple[int, float]:
         """Return a bid in wei and its chance to win; see :meth:`choose`."""
-        choice = self.choose(gross_profit, gas_cost)
-        return choice.bid, choice.win_probability
+        drawn = self.choose(gross_profit, gas_cost)
+        return drawn.bid, drawn.win_probability
 
-    def choose(self, gross_profit: int, gas_cost: int) -> BidChoice:
-        """Choose a bid, and say how.
+    def choose(self, gross_profit: int, gas_cost: int) -> DrawnBid:
+        """Draw a bid, and say with what chances.
 
         Parameters
         ----------
@@ -138,25 +118,36 @@ class BidModel:
 
         Returns
         -------
-        BidChoice
+        DrawnBid
             Never more than ``gross_profit - gas_cost``, and 0 if nothing is left to bid.
         """
         left = gross_profit - gas_cost
-        shares = np.arange(CELLS + 1)
         # rounded up: a bid at a cell's edge must be above everything inside the cell
-        bids = [-(-gross_profit * int(share) // CELLS) for share in shares]
+        bids = bids_of(gross_profit, SHARES_PPM)
         affordable = [place for place, bid in enumerate(bids) if left > 0 and bid <= left]
-        if not affordable:
-            self._last = BidChoice(0, 0.0, self.win_probability(0.0), 1.0, False)
-            return self._last
         chance = np.cumsum(self._chance)[:-1]
+        if not affordable:
+            return self._drawn(0, 0, chance, {0: 1.0})
         kept = np.array([float(left - bids[place]) for place in affordable])
         best = affordable[int(np.argmax(kept * chance[affordable]))]
         explored = bool(self._random.random() < self._exploration)
         place = affordable[int(self._random.integers(len(affordable)))] if explored else best
-        propensity = self._exploration / len(affordable) + (1 - self._exploration) * (place == best)
-        self._last = BidChoice(bids[place], place / CELLS, float(chance[place]), float(propensity), explored)
-        return self._last
+        propensities = dict.fromkeys(affordable, self._exploration / len(affordable))
+        propensities[best] += 1 - self._exploration
+        return self._drawn(bids[place], place, chance, propensities)
+
+    def _drawn(
+        self, bid: int, place: int, chance: NDArray[np.float64], propensities: Mapping[int, float]
+    ) -> DrawnBid:
+        return DrawnBid(
+            policy=self.name,
+            version=self.version,
+            bid=bid,
+            action=place,
+            shares_ppm=SHARES_PPM,
+            win_probabilities=tuple(chance.tolist()),
+            propensities=tuple(propensities.get(each, 0.0) for each in range(CELLS + 1)),
+        )
 
     def observe(self, gross_profit: int, bid: int, won: bool, winning_bid: int | None) -> None:
         """Learn from a settled auction.

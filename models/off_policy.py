@@ -190,15 +190,44 @@ def policy_value(
     weight = weights(log, policy)
     if isinstance(weight, Refusal):
         return weight
-    weighted = weight * log.reward
     robust = _robust_terms(log, policy, model, weight)
+    widest = _largest_weight(log, policy)
+    effective = effective_rows(weight)
+    terms = (weight * log.reward, weight, robust)
+    return value_of_terms(*terms, widest, effective, random, length=length, level=level)
+
+
+def value_of_terms(
+    weighted: Floats,
+    weight: Floats,
+    robust: Floats,
+    widest: float,
+    effective: float,
+    random: np.random.Generator,
+    *,
+    length: int,
+    level: float,
+) -> PolicyValue:
+    """Return the estimates that rows come to.
+
+    Parameters
+    ----------
+    weighted, weight, robust
+        ``float64[row]``: weighted rewards, weights, and terms of the doubly robust estimate.
+    widest
+        The largest weighted reward that a row could have had.
+    effective
+        Rows of equal weight that they are worth.
+    random, length, level
+        As of :func:`policy_value`.
+    """
     ones = np.ones(len(weight))
     return PolicyValue(
         weighted=ratio_interval(weighted, ones, random, length=length, level=level),
         self_normalised=ratio_interval(weighted, weight, random, length=length, level=level),
         doubly_robust=ratio_interval(robust, ones, random, length=length, level=level),
-        guaranteed=bernstein_interval(weighted, _largest_weight(log, policy), level=level),
-        effective_rows=effective_rows(weight),
+        guaranteed=bernstein_interval(weighted, widest, level=level),
+        effective_rows=effective,
     )
 
 

@@ -18,15 +18,17 @@ from chain.blocks import Address, BlockHeader, next_base_fee
 from chain.signers import Wallet
 from core.reasons import Reason, Refusal
 from core.seams import Clock, Ids
+from execution.bid_draws import BidDraw
 from execution.bundle import make_bundle
 from execution.command import Bundle, Decision, Funding, Plan, Settlement, Simulation
 from execution.encode import venue_refusal
 from execution.flash import choose_funding
-from execution.plan import BidPolicy, GasTable, decide, gas_limit_for, make_plan, shape_of
+from execution.plan import GasTable, decide, gas_limit_for, make_plan, shape_of
 from execution.prestate import Attempt, Rpc, TargetBlock, fetch_prestate
 from execution.risk.chain import Candidate, RiskChain
 from execution.simulate import NodeSimulator, PyrevmSimulator, compare
 from market.pools.spec import PoolSpec
+from pipeline.drawing import Draws, OneDraw, draw_of
 from scoring.opportunity import Opportunity
 
 log = structlog.get_logger(__name__)
@@ -43,6 +45,8 @@ class Prepared:
     ----------
     decision, plan, simulation, bundle
         With exact gas.
+    draw
+        How the bid was drawn.
     stages_us
         Microseconds of each stage: ``decide``, ``simulate``, ``sign``.
     signed_ns
@@ -53,6 +57,7 @@ class Prepared:
     plan: Plan
     simulation: Simulation
     bundle: Bundle
+    draw: BidDraw
     stages_us: Mapping[str, float]
     signed_ns: int
 
@@ -109,7 +114,7 @@ class Trader:
         desk: Desk,
         rpc: Rpc,
         risk: RiskChain,
-        policy: BidPolicy,
+        policy: Draws,
         ids: Ids,
         clock: Clock,
         refusals: Counter[Reason],
@@ -173,42 +178,45 @@ class Trader:
         planned = self._plan(opportunity, head, base_fee)
         if isinstance(planned, list):
             return planned
-        decision, plan = planned
+        decision, plan, drawing = planned
         decided = self._clock.monotonic_ns()
         judged = await self._simulate(decision, plan, head, base_fee)
         if isinstance(judged, Refusal):
             return [judged]
         simulation, nonce = judged
+        dearest = max(decision.gas_cost, simulation.gas_used * base_fee)
         decision = self._with_exact_gas(decision, simulation.gas_used, base_fee, head.number)
         if not decision.approved:
             return _refusals(decision)
         simulated = self._clock.monotonic_ns()
         plan = replace(plan, gas_limit=gas_limit_for(simulation.gas_used))
         bundle = self._sign(plan, nonce)
-        signed = self._clock.monotonic_ns()
+        signed, signed_ns = self._clock.monotonic_ns(), self._clock.now_ns()
         stages = {"decide": decided - started, "simulate": simulated - decided, "sign": signed - simulated}
         return Prepared(
             decision,
             plan,
             simulation,
             bundle,
+            draw_of(decision, drawing.drawn, dearest, self._risk, head.number),
             {name: nanoseconds / 1_000 for name, nanoseconds in stages.items()},
-            self._clock.now_ns(),
+            signed_ns,
         )
 
     def _plan(
         self, opportunity: Opportunity, head: BlockHeader, base_fee: int
-    ) -> tuple[Decision, Plan] | list[Refusal]:
+    ) -> tuple[Decision, Plan, OneDraw] | list[Refusal]:
         untradable = venue_refusal(opportunity, self._desk.specs)
         if untradable is not None:
             return [untradable]
         funding = choose_funding(opportunity, self._desk.specs, self.vault_balance)
         if not isinstance(funding, Funding):
             return [funding]
+        drawing = OneDraw(self._policy)
         decision = decide(
             opportunity,
             ids=self._ids,
-            policy=self._policy,
+            policy=drawing,
             risk=self._risk,
             gas_estimate=self._gas.estimate(shape_of(opportunity, self._desk.specs, funding)),
             base_fee=base_fee,
@@ -224,7 +232,7 @@ class Trader:
             base_fee=base_fee,
             max_slippage_ppm=self._desk.max_slippage_ppm,
         )
-        return decision, plan
+        return decision, plan, drawing
 
     async def _simulate(
         self, decision: Decision, plan: Plan, head: BlockHeader, base_fee: int

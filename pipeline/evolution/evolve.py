@@ -6,15 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from core.seams import Randomness
-from features.schema import FeatureSchema
 from models.bootstrap import Skill, block_length, bootstrap_skill
-from models.conformal import AdaptiveConformal
 from models.courses import Course, search_part
-from models.inputs import BASELINE
 from models.snapshot import Snapshot
+from models.target_learning import served_intervals, snapshot_of
 from models.targets.table import TargetTable
 from models.trial_settings import Setting
 from models.trials import Trial
@@ -60,6 +56,8 @@ class Winner:
     ----------
     tried
         The trial it comes from.
+    source
+        Recordings that its target is made of.
     features, anchor
         Features it reads, and the baseline it corrects.
     judged
@@ -71,10 +69,11 @@ class Winner:
     skill
         Against the hardest baseline, with a 95 % interval.
     snapshot
-        The model after the last row, ready to be put before the gate.
+        The model before the first of them, ready to be put before the gate.
     """
 
     tried: Tried
+    source: str
     features: tuple[str, ...]
     anchor: str
     judged: int
@@ -136,10 +135,19 @@ def evolve(
     target = best.setting.target
     found = Trial(parts[target], best.setting, options.seed)
     trial = _prepared(tables[target], found, best, options, folder)
+    # its intervals begin with what it served as a trial
+    snapshot = snapshot_of(trial, served_intervals(_served(found, best), nominal=NOMINAL))
     while not trial.finished:
         trial.step()
         judging(trial.chunks_done)
-    return Evolved(tried, _winner(trial, best, options.seed))
+    return Evolved(tried, _winner(trial, best, snapshot, options.seed))
+
+
+def _served(found: Trial, best: Tried) -> Trial:
+    """Return the winner's trial at its end, as it was or run again."""
+    if best.state is not None:
+        found.restore(best.state)
+    return found.run()
 
 
 def _prepared(table: TargetTable, found: Trial, best: Tried, options: EvolveOptions, folder: Path) -> Trial:
@@ -156,16 +164,18 @@ def _prepared(table: TargetTable, found: Trial, best: Tried, options: EvolveOpti
             trial.forecaster, course, rows, workers=options.workers, seed=options.seed, folder=folder
         )
         trial.adopt(model, taught=True)
+    trial.begin()
     return trial
 
 
-def _winner(trial: Trial, best: Tried, seed: int) -> Winner:
+def _winner(trial: Trial, best: Tried, snapshot: Snapshot, seed: int) -> Winner:
     rows, loss, baselines = trial.losses()
     hardest = min(baselines, key=lambda name: float(baselines[name].sum()))
     random = Randomness(seed).stream("interval of the winner")
     length = block_length(len(rows), trial.course.delay)
     return Winner(
         tried=best,
+        source=trial.course.table.source,
         features=trial.features,
         anchor=trial.course.anchor,
         judged=len(rows),
@@ -173,34 +183,5 @@ def _winner(trial: Trial, best: Tried, seed: int) -> Winner:
         loss=float(loss.mean()),
         baseline_loss=float(baselines[hardest].mean()),
         skill=bootstrap_skill(loss, baselines[hardest], random, length=length),
-        snapshot=_snapshot(trial),
+        snapshot=snapshot,
     )
-
-
-def _snapshot(trial: Trial) -> Snapshot:
-    table = trial.course.table
-    return Snapshot(
-        forecaster=trial.forecaster,
-        conformal=_served_intervals(trial),
-        schema=FeatureSchema((*trial.features, BASELINE)),
-        window=trial.setting.window,
-        target=table.name,
-        horizon_blocks=int(np.median(table.known - table.issued)),
-        state_block=int(table.issued[-1]),
-    )
-
-
-def _served_intervals(trial: Trial) -> AdaptiveConformal:
-    """Return intervals that have learned from each judged forecast when its label arrived."""
-    conformal, table, first = AdaptiveConformal(NOMINAL), trial.course.table, trial.course.table.first_judged
-    served: dict[int, tuple[float, float, float]] = {}
-    known = trial.course.known(first)
-    values = trial.values(np.arange(len(table))).tolist()
-    for row in range(first, len(table)):
-        now = trial.course.known(row)
-        for at in trial.course.arrivals(known, now).tolist():
-            if at in served:
-                conformal.update(*served.pop(at), label=float(table.label[at]))
-        known = now
-        served[row] = (values[row], *conformal.interval(values[row]))
-    return conformal

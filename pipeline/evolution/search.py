@@ -12,15 +12,14 @@ Jaderberg et al., "Population Based Training of Neural Networks" (2017).
 
 from __future__ import annotations
 
-import os
-import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, PopulationBasedTraining, TrialScheduler
 
@@ -28,10 +27,14 @@ from core.errors import ModelError
 from core.seams import Randomness
 from models.targets.table import TargetTable
 from models.trial_settings import Setting, draw_settings, explore
-from models.trials import CHUNKS
-from pipeline.evolution.trainable import SETTING, OnlineTrial, read_state
+from models.trials import CHUNKS, Trial
+from pipeline.evolution.surroundings import quiet_tune, seeded
+from pipeline.evolution.trainable import SETTING, OnlineTrial, Steps, read_state
 
 METRIC = "skill"
+METRICS = (METRIC, "recent", "loss", "kept", "rows")
+"""What is passed on of what trials report, beside the loss of each baseline."""
+
 GRACE = 2
 """Chunks that every trial may judge before it can be stopped."""
 
@@ -40,16 +43,6 @@ REDUCTION = 2
 
 PERTURB = 2
 """Chunks between two moments at which a population learns from its best."""
-
-TUNE_ENVIRONMENT: Mapping[str, str] = {
-    # Ctrl-C is ours: Tune would take the first one as a wish to stop gently, and go on
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    # we log ourselves; its own files would be written for nobody
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    # the newer of its two ways to print knows no silence
-    "RAY_AIR_NEW_OUTPUT": "0",
-}
 
 
 class Scheduler(StrEnum):
@@ -62,11 +55,34 @@ class Scheduler(StrEnum):
 class Observer:
     """Told what trials do, as they do it; does nothing by itself."""
 
-    def reported(self, trial: str, setting: Setting, chunk: int, metrics: Mapping[str, float]) -> None:
+    def reported(self, trial: str, setting: Any, chunk: int, metrics: Mapping[str, float]) -> None:
         """Take in what a trial reports after its ``chunk``-th chunk."""
 
     def ended(self, trial: str, error: str) -> None:
         """Take in that a trial has ended; ``error`` is empty where nothing went wrong."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Space:
+    """What a search tries.
+
+    Parameters
+    ----------
+    settings
+        Frozen dataclasses of one kind.
+    begin
+        Begins the trial of a setting, given as its fields; Ray carries it to where trials run.
+    explored
+        Returns a setting nearby that can go on from the same state.
+    """
+
+    settings: Sequence[Any]
+    begin: Callable[[Mapping[str, Any]], Steps]
+    explored: Callable[[Any, np.random.Generator], Any]
+
+    def setting(self, values: Mapping[str, Any]) -> Any:
+        """Return the setting of these fields."""
+        return type(self.settings[0])(**values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +106,7 @@ class Tried:
     """
 
     trial: str
-    setting: Setting
+    setting: Any
     chunks: int
     skill: float
     error: str
@@ -107,7 +123,7 @@ def search(
     observer: Observer,
     models: Sequence[str] = (),
 ) -> tuple[Tried, ...]:
-    """Run trials and return how they ended, best first.
+    """Try models on targets and return how the trials ended, best first.
 
     Parameters
     ----------
@@ -115,15 +131,8 @@ def search(
         Targets by name, cut to the rows that may be searched on (see ``models.courses.search_part``).
     trials
         How many settings, or members of a population.
-    scheduler
-        How to spend the time.
-    seed
-        Seeds settings, models and exploration. A population goes step by step and repeats exactly; ASHA
-        decides by who comes first, so which trials it stops early may differ from run to run.
-    folder
-        For Ray's files; all machines of a cluster must see it.
-    observer
-        Told of every step.
+    scheduler, seed, folder, observer
+        As of :func:`run_trials`.
     models
         Only these; all that fit where empty.
 
@@ -133,15 +142,51 @@ def search(
         If every trial failed; the first reason is in the message.
     """
     kinds = {name: table.kind for name, table in tables.items()}
-    settings = draw_settings(kinds, Randomness(seed), trials, models)
-    with _environment(TUNE_ENVIRONMENT), _seeded(Randomness(seed).derive("choices of Ray Tune")):
+    space = Space(
+        settings=draw_settings(kinds, Randomness(seed), trials, models),
+        begin=partial(_begin, dict(tables), seed),
+        explored=explore,
+    )
+    return run_trials(space, scheduler=scheduler, seed=seed, folder=folder, observer=observer)
+
+
+def _begin(tables: Mapping[str, TargetTable], seed: int, values: Mapping[str, Any]) -> Trial:
+    setting = Setting(**values)
+    return Trial(tables[setting.target], setting, seed)
+
+
+def run_trials(
+    space: Space, *, scheduler: Scheduler, seed: int, folder: Path, observer: Observer
+) -> tuple[Tried, ...]:
+    """Run trials and return how they ended, best first.
+
+    Parameters
+    ----------
+    space
+        What to try.
+    scheduler
+        How to spend the time.
+    seed
+        Seeds exploration. A population goes step by step and repeats exactly; ASHA decides by who comes
+        first, so which trials it stops early may differ from run to run.
+    folder
+        For Ray's files; all machines of a cluster must see it.
+    observer
+        Told of every step.
+
+    Raises
+    ------
+    ModelError
+        If every trial failed; the first reason is in the message.
+    """
+    with quiet_tune(), seeded(Randomness(seed).derive("choices of Ray Tune")):
         tuner = tune.Tuner(
-            tune.with_parameters(OnlineTrial, tables=dict(tables), seed=seed),
-            param_space={SETTING: tune.grid_search([asdict(setting) for setting in settings])},
+            tune.with_parameters(OnlineTrial, begin=space.begin),
+            param_space={SETTING: tune.grid_search([asdict(setting) for setting in space.settings])},
             tune_config=tune.TuneConfig(
                 metric=METRIC,
                 mode="max",
-                scheduler=_scheduler(scheduler, seed),
+                scheduler=_scheduler(scheduler, space, seed),
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(
@@ -149,12 +194,12 @@ def search(
                 storage_path=str(folder),
                 verbose=0,
                 stop={"training_iteration": CHUNKS},
-                callbacks=[_Callback(observer)],
+                callbacks=[_Callback(observer, space)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=scheduler is Scheduler.PBT),
             ),
         )
         results: Any = tuner.fit()
-    tried = [_tried(result, number) for number, result in enumerate(results)]
+    tried = [_tried(result, number, space) for number, result in enumerate(results)]
     done = [one for one in tried if not one.error]
     if not done:
         raise ModelError(f"every trial failed, the first one so: {tried[0].error}", trials=len(tried))
@@ -162,13 +207,13 @@ def search(
     return tuple(sorted(tried, key=lambda one: (bool(one.error), -one.chunks, -one.skill, one.trial)))
 
 
-def _scheduler(scheduler: Scheduler, seed: int) -> TrialScheduler:
+def _scheduler(scheduler: Scheduler, space: Space, seed: int) -> TrialScheduler:
     if scheduler is Scheduler.ASHA:
         return AsyncHyperBandScheduler(max_t=CHUNKS, grace_period=GRACE, reduction_factor=REDUCTION)
     stream = Randomness(seed).stream("exploration of a population")
 
     def explored(config: dict[str, Any]) -> dict[str, Any]:
-        return {**config, SETTING: asdict(explore(Setting(**config[SETTING]), stream))}
+        return {**config, SETTING: asdict(space.explored(space.setting(config[SETTING]), stream))}
 
     return PopulationBasedTraining(
         time_attr="training_iteration",
@@ -179,7 +224,7 @@ def _scheduler(scheduler: Scheduler, seed: int) -> TrialScheduler:
     )
 
 
-def _tried(result: Any, number: int) -> Tried:
+def _tried(result: Any, number: int, space: Space) -> Tried:
     metrics = result.metrics or {}
     failed = result.error is not None or METRIC not in metrics
     state = None
@@ -188,7 +233,7 @@ def _tried(result: Any, number: int) -> Tried:
             state = read_state(Path(place))
     return Tried(
         trial=str(metrics.get("trial_id", f"trial {number}")),
-        setting=Setting(**metrics.get(SETTING, result.config[SETTING])),
+        setting=space.setting(metrics.get(SETTING, result.config[SETTING])),
         chunks=int(metrics.get("training_iteration", 0)),
         skill=float(metrics.get(METRIC, float("nan"))),
         error=_last_line(str(result.error)) if failed else "",
@@ -204,21 +249,19 @@ def _last_line(text: str) -> str:
 class _Callback(tune.Callback):
     """Passes Tune's events on; keeps nothing that Tune would save."""
 
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
+    def __init__(self, observer: Observer, space: Space) -> None:
+        self._observer, self._space = observer, space
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Tune saves its callbacks so that a search could be resumed; a screen and a database cannot be saved
-        return (_Callback, (Observer(),))
+        return (tune.Callback, ())
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
         metrics = {
-            key: float(value)
-            for key, value in result.items()
-            if key in ("skill", "recent", "loss", "rows") or key.startswith("loss.")
+            key: float(value) for key, value in result.items() if key in METRICS or key.startswith("loss.")
         }
         # the scheduler has been asked before us, and the trial may have another setting by now
-        setting = Setting(**result[SETTING])
+        setting = self._space.setting(result[SETTING])
         self._observer.reported(trial.trial_id, setting, int(result["training_iteration"]), metrics)
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
@@ -226,28 +269,3 @@ class _Callback(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         self._observer.ended(trial.trial_id, "failed")
-
-
-@contextmanager
-def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed the process-wide generator meanwhile: Tune draws from it whom a member learns from."""
-    before = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(before)

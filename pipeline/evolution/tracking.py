@@ -7,18 +7,21 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 
 from core.seams import Clock, SystemClock
-from models.snapshot import save_snapshot
+from models.snapshot import Snapshot, save_snapshot
 from models.tracking_store import TrackingStore
-from models.trial_settings import Setting
 from pipeline.evolution.evolve import Winner
 from pipeline.evolution.search import Observer
 
 EXPERIMENT = "evolution"
+WINNER = "winner"
+"""Name of the winner's run."""
+
 SNAPSHOT = "snapshot.zip"
 
 
@@ -31,6 +34,8 @@ class RunLog(Observer):
         Where to write.
     parameters, tags
         What was asked for, and what the search was made from.
+    experiment, name
+        Names of the experiment and of the run that stands for the search.
     advance
         Told the number of chunks judged by all trials.
     clock
@@ -44,12 +49,17 @@ class RunLog(Observer):
         If it cannot be written.
     """
 
+    followed: tuple[str, ...] = ("rate", "every")
+    """Fields of a setting that a population changes."""
+
     def __init__(
         self,
         store: TrackingStore,
         parameters: Mapping[str, str | int | float],
         tags: Mapping[str, str],
         *,
+        experiment: str = EXPERIMENT,
+        name: str = "evolve",
         advance: Callable[[int], None] = lambda _chunks: None,
         clock: Clock | None = None,
     ) -> None:
@@ -57,15 +67,15 @@ class RunLog(Observer):
         self._client: MlflowClient = store.client()
         self._tags = dict(tags)
         self._runs: dict[str, str] = {}
-        self._settings: dict[str, Setting] = {}
+        self._settings: dict[str, Any] = {}
         self._ended: set[str] = set()
         self._chunks = 0
         with store.writing():
-            self._experiment = store.experiment(self._client, EXPERIMENT)
-            self.parent = self._start("evolve", {})
+            self._experiment = store.experiment(self._client, experiment)
+            self.parent = self._start(name, {})
             self._params(self.parent, parameters)
 
-    def reported(self, trial: str, setting: Setting, chunk: int, metrics: Mapping[str, float]) -> None:
+    def reported(self, trial: str, setting: Any, chunk: int, metrics: Mapping[str, float]) -> None:
         """Log a step; a setting that a population has changed shows in the tags and as metrics."""
         with self._store.writing():
             if trial not in self._runs:
@@ -76,7 +86,8 @@ class RunLog(Observer):
                 text = ", ".join(f"{name} {value}" for name, value in asdict(setting).items())
                 self._client.set_tag(run, f"from_chunk_{chunk}", text)
             self._settings[trial] = setting
-            self._metrics(run, {**metrics, "rate": setting.rate, "every": float(setting.every)}, chunk)
+            moving = {name: float(getattr(setting, name)) for name in self.followed}
+            self._metrics(run, {**metrics, **moving}, chunk)
         self._chunks += 1
         self._advance(self._chunks)
 
@@ -88,29 +99,56 @@ class RunLog(Observer):
 
     def won(self, winner: Winner) -> str:
         """Log the winner with its snapshot and close the search; return the id of the winner's run."""
+        found: dict[str, str | int | float] = {
+            **asdict(winner.tried.setting),
+            "anchor": winner.anchor,
+            "hardest_baseline": winner.baseline,
+            "judged": winner.judged,
+        }
+        numbers = {
+            "skill": winner.skill.value,
+            "skill_lower": winner.skill.lower,
+            "skill_upper": winner.skill.upper,
+            "loss": winner.loss,
+            f"loss.{winner.baseline}": winner.baseline_loss,
+            "skill_in_search": winner.tried.skill,
+        }
+        target = winner.tried.setting.target
+        tags = {"trial": winner.tried.trial, "data_set": winner.source}
+        if f"data_hash.{target}" in self._tags:
+            tags["data_hash"] = self._tags[f"data_hash.{target}"]
+        return self.kept(WINNER, winner.snapshot, found, numbers, winner.judged, tags)
+
+    def kept(
+        self,
+        name: str,
+        snapshot: Snapshot,
+        parameters: Mapping[str, str | int | float],
+        numbers: Mapping[str, float],
+        step: int,
+        tags: Mapping[str, str],
+    ) -> str:
+        """Log a model with its snapshot as a run of its own and close the search; return the run's id.
+
+        Parameters
+        ----------
+        name, tags
+            Of the run.
+        snapshot
+            The model.
+        parameters, numbers, step
+            How it was made, how it did, and after how many rows.
+        """
         with self._store.writing():
-            run = self._start("winner", {"mlflow.parentRunId": self.parent, "trial": winner.tried.trial})
-            found: dict[str, str | int | float] = {
-                **asdict(winner.tried.setting),
-                "anchor": winner.anchor,
-                "hardest_baseline": winner.baseline,
-                "judged": winner.judged,
-            }
-            self._params(run, found)
-            numbers = {
-                "skill": winner.skill.value,
-                "skill_lower": winner.skill.lower,
-                "skill_upper": winner.skill.upper,
-                "loss": winner.loss,
-                f"loss.{winner.baseline}": winner.baseline_loss,
-                "skill_in_search": winner.tried.skill,
-            }
-            self._metrics(run, numbers, winner.judged)
-            self._metrics(self.parent, numbers, winner.judged)
+            run = self._start(name, {"mlflow.parentRunId": self.parent, **tags})
+            self._params(run, parameters)
+            self._metrics(run, numbers, step)
+            self._metrics(self.parent, numbers, step)
             with tempfile.TemporaryDirectory() as folder:
-                digest = save_snapshot(winner.snapshot, Path(folder, SNAPSHOT))
+                digest = save_snapshot(snapshot, Path(folder, SNAPSHOT))
                 self._client.log_artifacts(run, folder)
-            self._client.log_text(run, "\n".join(winner.features) + "\n", "features.txt")
+            read = "\n".join(snapshot.schema.names)
+            self._client.log_text(run, f"{read}\n", "features.txt")
             self._client.set_tag(run, "snapshot_sha256", digest)
             self._end(run, "FINISHED")
             self._end(self.parent, "FINISHED")

@@ -3,36 +3,49 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ray import tune
-
-from models.targets.table import TargetTable
-from models.trial_settings import Setting
-from models.trials import Trial
 
 STATE = "trial.pkl"
 SETTING = "setting"
 
 
+class Steps(Protocol):
+    """A trial, one chunk at a time; it goes on exactly from its state."""
+
+    setting: Any
+
+    def step(self) -> dict[str, float]:
+        """Judge one more chunk and return how it went."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return everything needed to go on."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state, under the setting in force."""
+        ...
+
+
 class OnlineTrial(tune.Trainable):
-    """Runs a :class:`Trial`; what another trial has learned is taken over exactly."""
+    """Runs a trial; what another one has learned is taken over exactly."""
 
     def setup(
-        self, config: dict[str, Any], tables: Mapping[str, TargetTable] | None = None, seed: int = 0
+        self, config: dict[str, Any], begin: Callable[[Mapping[str, Any]], Steps] | None = None
     ) -> None:
-        """Begin with a setting and the targets, which Ray keeps once for all trials."""
-        self._tables = tables or {}
-        self._seed = seed
+        """Begin a trial; what trials are begun with, Ray keeps once for all of them."""
+        assert begin is not None
+        self._begin = begin
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Begin anew with another setting in the same process."""
-        setting = Setting(**new_config[SETTING])
-        self._trial = Trial(self._tables[setting.target], setting, self._seed)
+        self._trial = self._begin(new_config[SETTING])
         return True
 
     def step(self) -> dict[str, Any]:

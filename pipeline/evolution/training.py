@@ -31,7 +31,8 @@ from models.drift import DriftRate
 from models.forecaster import Forecaster
 from models.inputs import BASELINE, ResidualUnit
 from models.lstm_network import LstmNetwork, make_optimiser, torch_threads
-from models.quantile_lstm import CLIP_NORM, FIRST_RATE, LAST_RATE, QUANTILES, REMEMBERED, QuantileLSTM
+from models.online_lstm import CLIP_NORM, FIRST_RATE, LAST_RATE, REMEMBERED
+from models.quantile_lstm import QUANTILES, QuantileLSTM
 from models.replay_buffer import ReplayBuffer
 from models.scaling import OnlineScaler
 from models.targets.table import Kind

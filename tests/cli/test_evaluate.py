@@ -86,6 +86,22 @@ def test_a_person_reads_rows_skill_and_verdict_and_nothing_is_left_without_track
     assert files(Path.cwd()) == {}
 
 
+@pytest.mark.usefixtures("history")
+def test_bid_policies_stand_in_the_document_and_on_the_page_with_intervals() -> None:
+    result = omniarb("evaluate", "--target", "bids", "--no-track", "--json", "--write", "page.md")
+    assert result.exit_code == 0, result.output
+    document, page = json.loads(result.stdout), Path("page.md").read_text()
+    assert document["targets"] == []
+    assert {row["auctions"] for row in document["bids"]} == {"blocks", "arbitrage", "builders"}
+    assert "A learned bid beats every fixed share on" in page
+    for row in document["bids"]:
+        assert row["gain"]["lower"] <= row["gain"]["value"] <= row["gain"]["upper"]
+        cell = f"| {row['policy']} | {row['win_rate']:.3f} | {row['kept']['value']:.3f} ["
+        assert cell in page
+        if "reason" in row["kept_from_log"]:
+            assert f"`{row['kept_from_log']['reason']}`" in page
+
+
 def test_without_recorded_history_the_reason_is_one_line() -> None:
     assert "OMNIARB_DATA" in refused("evaluate")
 

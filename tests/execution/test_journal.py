@@ -13,6 +13,7 @@ from core.database import open_database
 from core.errors import ExecutionError
 from core.reasons import Reason
 from core.seams import Ids, ManualClock
+from execution.bid_draws import BidDraw
 from execution.command import Funding, Plan, Settlement, Verdict
 from execution.journal import Journal
 
@@ -73,6 +74,43 @@ def test_records_come_back_as_they_went_in_even_beyond_64_bits(opened, case):
     assert again.decisions() == (decision,)
     assert again.settlements() == (settlement(profit=-HUGE, winning_bid=None),)
     assert again.unsettled() == ()
+
+
+def draw(number: int = 1) -> BidDraw:
+    shares, chances = (0, 20_000, 1_000_000), (0.1 + 0.2, 1 / 3, 1.0)
+    return BidDraw(f"decision-{number:06d}", "counted shares", "1", 1, 2, shares, (0.05, 0.95, 0.0), chances)
+
+
+def test_how_a_bid_was_drawn_comes_back_to_the_last_bit(opened, case):
+    opened().record_decision(case.decision(), draw())
+    (found,) = opened().bid_draws()
+    assert found == draw()
+    assert (found.share_ppm, found.propensity) == (20_000, 0.95)
+
+
+def test_a_decision_and_its_draw_are_recorded_together_or_not_at_all(opened, case):
+    journal = opened()
+    with pytest.raises(ExecutionError, match="another decision"):
+        journal.record_decision(case.decision(1), draw(2))
+    assert journal.decisions() == journal.bid_draws() == ()
+    journal.record_decision(case.decision(1), draw(1))
+    with pytest.raises(ExecutionError, match="already"):
+        journal.record_decision(case.decision(1), draw(1))
+    assert len(journal.decisions()) == len(journal.bid_draws()) == 1
+
+
+def test_a_journal_from_before_bids_were_logged_goes_on(opened, case, url):
+    journal = opened()
+    journal.record_decision(case.decision(1))
+    engine = open_database(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE bid_draws")
+    engine.dispose()
+    again = opened()
+    assert again.bid_draws() == ()
+    again.record_decision(case.decision(2), draw(2))
+    assert again.bid_draws() == (draw(2),)
+    assert again.decisions() == (case.decision(1), case.decision(2))
 
 
 def test_a_bundle_without_settlement_is_listed_after_a_restart(opened, case):

@@ -99,7 +99,7 @@ def test_logs_of_recorded_auctions_tell_what_other_policies_keep(blocks: Played)
     errors: list[list[float]] = []
     held = []
     for _ in range(40):
-        log = draw_log(blocks, random)
+        log = draw_log(blocks.told, blocks.reward, random)
         found = []
         for policy in policies:
             truth = float((policy * blocks.reward).sum(axis=1).mean())

@@ -95,11 +95,19 @@ def test_more_never_wins_less_often(auctions: list[tuple[int, int, bool, int | N
 def test_propensities_are_the_frequencies_of_bids() -> None:
     model = BidModel(Randomness(5), exploration=0.4)
     choices = [model.choose(ETHER, ETHER // 2) for _ in range(4000)]
-    shares, counts = np.unique([choice.share for choice in choices], return_counts=True)
-    propensity = {choice.share: choice.propensity for choice in choices}
-    assert sum(propensity.values()) == pytest.approx(1.0)
-    for share, count in zip(shares, counts, strict=True):
-        assert count / 4000 == pytest.approx(propensity[share], abs=0.03)
+    propensities = np.array(choices[0].propensities)
+    often = np.bincount([choice.action for choice in choices], minlength=len(propensities)) / len(choices)
+    assert propensities.sum() == pytest.approx(1.0)
+    assert np.abs(often - propensities).max() < 0.03
+    assert (often[propensities == 0] == 0).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(gross=wei, gas=wei)
+def test_who_does_not_explore_draws_its_bid_for_certain(gross: int, gas: int) -> None:
+    choice = BidModel(Randomness(1), exploration=0.0).choose(gross, gas)
+    assert choice.propensity == 1.0
+    assert sum(choice.propensities) == 1.0
 
 
 def test_the_seed_decides_exploration() -> None:
@@ -144,5 +152,5 @@ def test_impossible_arguments_are_refused() -> None:
 @given(gross=st.integers(1, 10**20))
 def test_a_bid_is_never_below_the_share_its_chance_was_read_at(gross: int) -> None:
     choice = BidModel(Randomness(1), exploration=0.9).choose(gross, 0)
-    assert choice.bid * 50 >= round(choice.share * 50) * gross
-    assert (choice.bid - 1) * 50 < round(choice.share * 50) * gross
+    assert choice.bid * 10**6 >= choice.share_ppm * gross
+    assert (choice.bid - 1) * 10**6 < choice.share_ppm * gross

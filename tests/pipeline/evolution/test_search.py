@@ -60,6 +60,8 @@ def test_asha_logs_every_trial_and_judges_the_winner_on_rows_no_trial_saw(
     assert winner.tried.setting.model == "boosting"
     assert winner.judged == 300
     assert winner.skill.clear
+    # it is handed on as it stood before the rows it was judged on
+    assert (winner.snapshot.state_block, winner.snapshot.corrects) == (whole.issued[600], winner.anchor)
     # what Ray ran is what runs without it
     alone = Trial(search_part(whole, 6000), winner.tried.setting, 7)
     skills = [alone.step()["skill"] for _ in range(winner.tried.chunks)]

@@ -1,0 +1,100 @@
+"""How a decision's bid was drawn, as the journal keeps it: what judges other policies afterwards."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, Row, String, Table, Text
+
+from execution.journal_rows import METADATA, Values
+
+# a journal made before bids were logged as draws gets this table when it is opened, and no rows for its past
+BID_DRAWS = Table(
+    "bid_draws",
+    METADATA,
+    Column("decision_id", String(64), ForeignKey("decisions.decision_id"), primary_key=True),
+    Column("recorded_ns", BigInteger, nullable=False),
+    Column("policy", String(64), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("share_ppm", Integer, nullable=False),
+    Column("propensity", Float, nullable=False),
+    Column("action", Integer, nullable=False),
+    Column("sendable", Integer, nullable=False),
+    Column("shares_ppm", Text, nullable=False),
+    Column("propensities", Text, nullable=False),
+    Column("win_probabilities", Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BidDraw:
+    """The draw of a bid that was sent.
+
+    Parameters
+    ----------
+    decision_id
+        Whose bid it is.
+    policy, version
+        Name of the policy that drew it, and the version of its rule.
+    action
+        Place of the share that was drawn.
+    sendable
+        How many shares, from the lowest on, every risk check would have let through.
+    shares_ppm
+        Shares of the gross profit that may be bid, ascending, in parts per million.
+    propensities
+        Chance of each share, given that a bid was sent: they sum to one over the sendable ones.
+    win_probabilities
+        Forecast chance that each share wins.
+    """
+
+    decision_id: str
+    policy: str
+    version: str
+    action: int
+    sendable: int
+    shares_ppm: tuple[int, ...]
+    propensities: tuple[float, ...]
+    win_probabilities: tuple[float, ...]
+
+    @property
+    def share_ppm(self) -> int:
+        """Share of the gross profit that was bid, in parts per million."""
+        return self.shares_ppm[self.action]
+
+    @property
+    def propensity(self) -> float:
+        """Chance with which it was drawn; one where nothing else could have been."""
+        return self.propensities[self.action]
+
+
+def write_bid_draw(draw: BidDraw) -> Values:
+    """Return the columns of a draw."""
+    return {
+        "decision_id": draw.decision_id,
+        "policy": draw.policy,
+        "version": draw.version,
+        "share_ppm": draw.share_ppm,
+        "propensity": draw.propensity,
+        "action": draw.action,
+        "sendable": draw.sendable,
+        "shares_ppm": json.dumps(draw.shares_ppm),
+        "propensities": json.dumps(draw.propensities),
+        "win_probabilities": json.dumps(draw.win_probabilities),
+    }
+
+
+def read_bid_draw(row: Row[Any]) -> BidDraw:
+    """Return the draw of a row."""
+    return BidDraw(
+        decision_id=row.decision_id,
+        policy=row.policy,
+        version=row.version,
+        action=row.action,
+        sendable=row.sendable,
+        shares_ppm=tuple(json.loads(row.shares_ppm)),
+        propensities=tuple(json.loads(row.propensities)),
+        win_probabilities=tuple(json.loads(row.win_probabilities)),
+    )
