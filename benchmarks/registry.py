@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks import loop, market, scoring
+from benchmarks import learning, loop, market, scoring
 from benchmarks.gpu import RESULT as GPU_RESULT
 from benchmarks.harness import Elsewhere, Progress, Row, read_result
 from benchmarks.peers.rows import RESULT as PEERS_RESULT
 
 BENCHMARKS: dict[str, Callable[[Progress], list[Row]]] = {
+    "learning": learning.rows,
     "loop": loop.rows,
     "market": market.rows,
     "scoring": scoring.rows,
