@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from core.reasons import Reason
 from execution.command import Settlement
+
+if TYPE_CHECKING:  # it is made of records itself
+    from analysis.live_models import LiveComparison
 
 WEI_PER_ETH = 10**18
 
@@ -87,6 +91,24 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftAlarm:
+    """First alarm of a feature.
+
+    Parameters
+    ----------
+    block_number, detector, detail
+        When, by which detector, and what was seen.
+    reason
+        The code.
+    """
+
+    block_number: int
+    detector: str
+    detail: str
+    reason: Reason = Reason.FEATURE_DRIFT
+
+
+@dataclass(frozen=True, slots=True)
 class ReportData:
     """Everything a report draws; empty parts are allowed and say so in the report.
 
@@ -104,6 +126,10 @@ class ReportData:
         Microseconds from event to signed bytes, one per bundle.
     refusals
         How often each reason was given.
+    live_models
+        Models that went on learning beside the champion; ``None`` if none did.
+    drift
+        First alarm of each feature that had one.
     """
 
     prices: Mapping[str, tuple[Series, ...]] = field(default_factory=dict)
@@ -112,3 +138,5 @@ class ReportData:
     calibrations: tuple[Calibration, ...] = ()
     latencies_us: tuple[float, ...] = ()
     refusals: Mapping[Reason, int] = field(default_factory=dict)
+    live_models: LiveComparison | None = None
+    drift: Mapping[str, DriftAlarm] = field(default_factory=dict)

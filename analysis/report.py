@@ -6,10 +6,8 @@ with nothing to show says so, and why that may be.
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis import plots
+from analysis.live_models import drift_table, learning_picture
+from analysis.parts import Picture, Table, drawn
 from analysis.quantiles import nearest_rank
 from analysis.records import WEI_PER_ETH, Calibration, ReportData, SettledBid
 from core.reasons import Reason
@@ -31,26 +31,6 @@ LANDED_FIRST = (
     Reason.LATE,
     Reason.NEVER_SIMULATED,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture with the sentence that stands below it, or only a sentence."""
-
-    title: str
-    sentence: str
-    alt: str = ""
-    data_uri: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of text under a heading; ``sentence`` stands there if there are none."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    sentence: str
 
 
 def build_report(summary: Mapping[str, Any], data: ReportData, out: Path) -> Path:
@@ -82,7 +62,7 @@ def build_report(summary: Mapping[str, Any], data: ReportData, out: Path) -> Pat
         title="OmniArb run",
         groups=key_numbers(summary),
         pictures=pictures(data),
-        tables=(settlement_table(data.bids), refusal_table(data.refusals)),
+        tables=(settlement_table(data.bids), refusal_table(data.refusals), drift_table(data.drift)),
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(html, encoding="utf-8")
@@ -149,7 +129,14 @@ def _eth(wei: int) -> str:
 
 def pictures(data: ReportData) -> tuple[Picture, ...]:
     """Return every picture of the report, or the sentence that stands in its place."""
-    return (_prices(data), _profit(data), _bids(data), *_calibrations(data), _latency(data))
+    return (
+        _prices(data),
+        _profit(data),
+        _bids(data),
+        *_calibrations(data),
+        learning_picture(data.live_models),
+        _latency(data),
+    )
 
 
 def _prices(data: ReportData) -> Picture:
@@ -159,7 +146,7 @@ def _prices(data: ReportData) -> Picture:
     pools = sum(len(group) for group in prices.values())
     widest = max((max(gap.values, default=0.0) for gap in data.gaps), default=0.0)
     unit = data.gaps[0].unit if data.gaps else ""
-    return _picture(
+    return drawn(
         "Prices and gaps",
         "Price of each pool after each block, and how far the pools of a pair stand apart.",
         f"Prices of {pools} pools in {len(prices)} pairs over blocks; widest gap {widest:,.4g} {unit}.",
@@ -175,7 +162,7 @@ def _profit(data: ReportData) -> Picture:
     none_landed = (
         "" if landed else " No bundle landed: the line stays at zero because a lost bid costs nothing."
     )
-    return _picture(
+    return drawn(
         "Profit",
         f"{_eth(total)} after gas and bids from {landed} landed of {len(data.bids)} bundles.{none_landed}",
         f"Cumulative profit over blocks; it ends at {_eth(total)} after {len(data.bids)} bundles.",
@@ -184,19 +171,19 @@ def _profit(data: ReportData) -> Picture:
 
 
 def _bids(data: ReportData) -> Picture:
-    drawn = [bid for bid in data.bids if bid.gross > 0]
-    if not drawn:
+    shown = [bid for bid in data.bids if bid.gross > 0]
+    if not shown:
         return Picture("Bids against wins", "No bundle was settled, so there is no bid to compare.")
-    ours = float(np.median([100 * bid.settlement.bid / bid.gross for bid in drawn]))
-    rivals = [100 * bid.rival_bid / bid.gross for bid in drawn if bid.rival_bid is not None]
+    ours = float(np.median([100 * bid.settlement.bid / bid.gross for bid in shown]))
+    rivals = [100 * bid.rival_bid / bid.gross for bid in shown if bid.rival_bid is not None]
     best = f"{np.median(rivals):.0f} %" if rivals else "never seen"
-    return _picture(
+    return drawn(
         "Bids against wins",
         f"Share of the gross profit offered to the block's builder. Median of ours {ours:.0f} %, of the best "
-        f"rival {best} ({len(rivals)} of {len(drawn)} bundles had one).",
-        f"Our bid share against the best rival's for {len(drawn)} bundles, coloured by verdict; "
+        f"rival {best} ({len(rivals)} of {len(shown)} bundles had one).",
+        f"Our bid share against the best rival's for {len(shown)} bundles, coloured by verdict; "
         f"median of ours {ours:.0f} %, of rivals {best}.",
-        lambda: plots.bids_against_wins(drawn),
+        lambda: plots.bids_against_wins(shown),
     )
 
 
@@ -213,7 +200,7 @@ def _calibration(model: Calibration) -> Picture:
     inside = np.mean(
         [low <= true <= high for low, true, high in zip(model.lower, model.truth, model.upper, strict=True)]
     )
-    return _picture(
+    return drawn(
         f"Calibration: {model.model}",
         f"{inside:.1%} of the {len(model.blocks)} truths drawn lay inside the interval as served.",
         f"Forecasts of {model.model} with intervals over blocks, and coverage measured against coverage "
@@ -226,17 +213,13 @@ def _latency(data: ReportData) -> Picture:
     if not data.latencies_us:
         return Picture("Latency", "Nothing was signed, so no time from event to signature was measured.")
     p50, p99 = nearest_rank(data.latencies_us, 0.5, 0.99)
-    return _picture(
+    return drawn(
         "Latency",
         f"From a block's arrival to signed bytes: median {p50:,.0f} µs, 99th percentile {p99:,.0f} µs, "
         f"{len(data.latencies_us)} bundles.",
         f"Histogram of event-to-signed times; median {p50:,.0f} and 99th percentile {p99:,.0f} microseconds.",
         lambda: plots.latency(data.latencies_us),
     )
-
-
-def _picture(title: str, sentence: str, alt: str, draw: Callable[[], bytes]) -> Picture:
-    return Picture(title, sentence, alt, "data:image/png;base64," + base64.b64encode(draw()).decode())
 
 
 def settlement_table(bids: Sequence[SettledBid]) -> Table:

@@ -25,20 +25,18 @@ from pipeline.replay import Replay, replay
 
 TAPE_BLOCKS = 400
 """Blocks recorded where there is no history: enough for the models to be judged on."""
+_TAPE = "tape"
 
 
 def replay_history(screen: Screen, settings: Settings, seed: int, folder: Path) -> Replay:
     """Replay with a progress bar and say what was found."""
-    root, before = find_data_root(settings), None
-    if root is None:
+    if find_data_root(settings) is None:
         screen.figure(
             f"no recorded history here ({Reason.NO_DATA_ROOT.value}: {DATA_VARIABLE} is not set and "
             "there is no data/): the local chain records a tape first, and that is replayed"
         )
-        recorded = _record(screen, seed, folder / "tape")
-    else:
-        recorded = load_day(root)
-        before = load_before(root, next(recorded.blocks())[0].number)
+        _record(screen, seed, folder / _TAPE)
+    recorded, before = open_history(settings, folder)
     wrapped_native = load_network(settings.web3.chain).weth
     total = recorded.block_count + (before.block_count if before else 0)
     with screen.step(f"History: {recorded.source}", total) as advance:
@@ -50,6 +48,21 @@ def replay_history(screen: Screen, settings: Settings, seed: int, folder: Path) 
         "checkable ones reproduced to the wei"
     )
     return replayed
+
+
+def open_history(settings: Settings, folder: Path) -> tuple[Recorded, Recorded | None]:
+    """Return what a run replays, and the history before it: the recorded day, or the tape in its folder.
+
+    Raises
+    ------
+    InputError
+        If there is neither.
+    """
+    root = find_data_root(settings)
+    if root is None:
+        return TapeReader(folder / _TAPE).recorded(), None
+    recorded = load_day(root)
+    return recorded, load_before(root, next(recorded.blocks())[0].number)
 
 
 RECORDED_DAYS: dict[str, Callable[[Path], Recorded]] = {
@@ -114,7 +127,7 @@ def profit_token(recorded: Recorded, wrapped_native: Address) -> Address:
     )
 
 
-def _record(screen: Screen, seed: int, folder: Path) -> Recorded:
+def _record(screen: Screen, seed: int, folder: Path) -> None:
     searcher = dev_account(f"omniarb-{seed}", "searcher").address
     clock = SystemClock()
 
@@ -124,4 +137,3 @@ def _record(screen: Screen, seed: int, folder: Path) -> Recorded:
 
     with screen.bar("Recording a tape on the local chain", TAPE_BLOCKS) as advance:
         asyncio.run(record(advance))
-    return TapeReader(folder).recorded()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 from analysis.records import Calibration
 from cli.screen import Advance, Screen
@@ -13,6 +14,7 @@ from features.registry import SCHEMA
 from models.evaluation import Study
 from models.promotion import PromotionOutcome, promote
 from models.tracking import Provenance, TrackingStore, code_version, log_study, reliability_curve
+from pipeline.live_learning import save_learner
 from pipeline.replay import Replay
 from pipeline.study import Studied, study_base_fee
 
@@ -28,8 +30,10 @@ class Learned:
     outcome: PromotionOutcome
 
 
-def learn(screen: Screen, settings: Settings, seed: int, replayed: Replay) -> Learned:
+def learn(screen: Screen, settings: Settings, seed: int, replayed: Replay, keep: Path) -> Learned:
     """Run the study with a progress bar, log it, promote, and say what was decided.
+
+    The learner as it stands at the end is written to the folder ``keep``, to go on elsewhere.
 
     Raises
     ------
@@ -48,6 +52,7 @@ def learn(screen: Screen, settings: Settings, seed: int, replayed: Replay) -> Le
             nominal=models.nominal_coverage,
             advance=advance,
         )
+    save_learner(studied.learner, keep)
     with screen.bar("Writing runs, pictures and the registered version to MLflow", 2) as advance:
         outcome = _register(settings, seed, studied, replayed, advance)
     screen.figure(_sentence(studied.study, outcome))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from analysis.live_models import SERVED, compare_live
 from analysis.records import WEI_PER_ETH, ReportData
 from cli.learn import Learned, study_calibration
 from cli.screen import Screen
@@ -35,6 +36,8 @@ def report_data(replayed: Replay, learned: Learned, result: LiveResult) -> Repor
         calibrations=(study_calibration(learned), *live),
         latencies_us=result.latencies_us,
         refusals=result.refusals,
+        live_models=compare_live(result.forecasts, result.learning.study),
+        drift=result.features.drift,
     )
 
 
@@ -87,8 +90,28 @@ def _execute_rows(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
             ", ".join(f"{reason} {count}" for reason, count in execute["pools_suspended"].items())
             or "no pool differed",
         ),
+        *_beside_rows(summary),
         ("time", f"{summary['seconds']['all']:.0f} s", "all five steps"),
     ]
+
+
+def _beside_rows(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
+    features, learning = summary["features"], summary["learning"]
+    block = features["skew_block"]
+    skew = "batch path: same bits" if block is None else f"batch path: differs from block {block} on"
+    rows = [("features", f"{sum(features['logged'].values()):,} rows logged", skew)]
+    errors = learning["mae_gwei"]
+    if errors:
+        others = {name: error for name, error in errors.items() if name != SERVED}
+        best = min(others, key=lambda name: others[name])
+        rows.append(
+            (
+                "live error",
+                f"champion {errors[SERVED]:.3f} gwei",
+                f"best beside it: {best} {others[best]:.3f}",
+            )
+        )
+    return rows
 
 
 def stay(

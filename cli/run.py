@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from analysis.live_models import compare_live
 from analysis.report import build_report
 from cli.chain_facts import check_facts
 from cli.child import DevnetChild
 from cli.devnet import FLASHBOTS_FILE, WALLET_FILE
 from cli.execute import follow
 from cli.folders import drop_if_empty, new_folder
+from cli.gatekeeping import gatekeeper_of_run
 from cli.history import replay_history
 from cli.learn import Learned, learn
 from cli.output import print_json
@@ -32,11 +34,21 @@ from execution.risk.checks import RiskLimits
 from pipeline.devnet.description import DevnetDescription
 from pipeline.live_config import KEYSTORE_PASSWORD_VARIABLE, LiveConfig, LiveResult
 from pipeline.replay import Replay
-from pipeline.summary import execute_part, history_part, latency_part, models_part, write_summary
+from pipeline.summary import (
+    execute_part,
+    features_part,
+    history_part,
+    latency_part,
+    learning_part,
+    models_part,
+    write_summary,
+)
 from serving.app import ServingApp, ServingConfig, start_serving
 from serving.ports import listening_port
 
 AGENT = "omniarb"
+FEATURES, LEARNER = "features", "learner"
+"""Folders of a run: rows as they were served, and the models that go on learning from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +115,12 @@ def _work(options: RunOptions, settings: Settings, screen: Screen, folder: Path,
     with timer.time("history"):
         replayed = replay_history(screen, settings, options.seed, folder)
     with timer.time("models"):
-        learned = learn(screen, settings, options.seed, replayed)
+        learned = learn(screen, settings, options.seed, replayed, folder / LEARNER)
     with timer.time("devnet"):
         chain, devnet, password = _start_devnet(screen, options, folder, stack)
     with timer.time("serve"):
         serving = _start_serving(screen, settings, stack, password)
+        stack.enter_context(gatekeeper_of_run(screen, settings, replayed, folder))
     with timer.time("execute"):
         config = _live_config(settings, options, folder, devnet)
         result = follow(screen, serving, config, chain.check, options.realtime)
@@ -180,12 +193,16 @@ def _live_config(
         blocks=options.blocks,
         seed=options.seed,
         limits=RiskLimits.from_settings(settings.risk),
+        exploration=settings.bidding.exploration,
         chain_id=devnet.chain_id,
         block_time=devnet.block_time,
         agent=AGENT,
         window=settings.models.window_blocks,
         node_timeout_s=settings.web3.timeout_seconds,
         relay_timeout_s=settings.flashbots.timeout_seconds,
+        features=(folder / FEATURES).resolve(),
+        run=folder.name,
+        learner=(folder / LEARNER).resolve(),
     )
 
 
@@ -206,6 +223,8 @@ def _summary(
         "models": models_part(learned.study, learned.outcome),
         "devnet": {"blocks": result.last_block - result.first_block + 1, "pools": len(devnet.specs)},
         "execute": execute_part(result),
+        "features": features_part(result.features),
+        "learning": learning_part(result.learning, compare_live(result.forecasts, result.learning.study)),
         "latency_us": latency_part(result),
         "feed": dict(result.feed),
     }

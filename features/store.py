@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import InputError
@@ -23,6 +24,7 @@ from features.feature import FeatureRow
 from features.feature_set import FeatureSet
 from features.frames import SET_KEY, rows_of, to_table
 
+_BLOCKS = re.compile(r"(\d+)-(\d+)")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -80,6 +82,24 @@ class FeatureStore:
             for day, first, last, table in parts
         )
 
+    def rollback(self, to_number: int, run: str) -> None:
+        """Take a run's rows above a height out of their files: their blocks were replaced.
+
+        A file that cannot be read stays; reading passes it over.
+        """
+        for path in sorted(self.folder.glob(f"day=*/run={run}/*.parquet")):
+            blocks = _BLOCKS.fullmatch(path.stem)
+            if blocks is None or int(blocks[2]) <= to_number:
+                continue
+            table = self._table(path)
+            if isinstance(table, Refusal):
+                continue
+            kept = table.filter(pc.field("block_number") <= to_number)
+            if len(kept):
+                last = pc.max(kept["block_number"]).as_py()
+                _write(path.with_name(f"{blocks[1]}-{last}.parquet"), kept)
+            path.unlink()
+
     def read(self, *, day: str = "*", run: str = "*") -> Stored:
         """Return the rows of a day and a run, by default of all.
 
@@ -98,6 +118,11 @@ class FeatureStore:
             refusals += [(path, _damaged(row)) for row, whole in found if not whole]
         rows.sort(key=lambda row: (row.block_number, row.subject))
         return Stored(tuple(rows), tuple(refusals))
+
+    def days(self, run: str) -> tuple[str, ...]:
+        """Return the days that a run has rows of, as ISO dates."""
+        folders = self.folder.glob(f"day=*/run={run}")
+        return tuple(sorted(folder.parent.name.removeprefix("day=") for folder in folders))
 
     def files(self) -> Iterator[Path]:
         """Yield every file of the set."""

@@ -1,6 +1,7 @@
 """Checks that rows are what the registry says: the right columns, finite, in range, in order of time.
 
-:func:`check_row` is for one row on its way to a model; :func:`check_frame` for whole tables, by pandera.
+:func:`check_frame` is for whole tables, by pandera; :func:`features.row_checks.check_row`, which needs no
+pandera, for one row on its way to a model.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import pandera.pandas as pandera
 from pandera.errors import SchemaErrors
 
 from core.reasons import Reason, Refusal
-from features.feature import Feature, FeatureRow
 from features.feature_set import FeatureSet
+from features.row_checks import check_row, out_of_range
+
+__all__ = ["Finding", "check_frame", "check_row", "schema_of"]
 
 _FINITE, _RANGE = "finite", "range"
 
@@ -38,32 +41,6 @@ class Finding:
     block_number: int | None
     name: str
     refusal: Refusal
-
-
-def check_row(row: FeatureRow, features: FeatureSet, before: FeatureRow | None = None) -> Refusal | None:
-    """Return why a row may not be used; ``None`` if it may.
-
-    Parameters
-    ----------
-    row, features
-        The row and the set it should be of.
-    before
-        The row before it on the same subject.
-    """
-    if row.names != features.names:
-        return Refusal(Reason.FEATURE_SET_DIFFERS, _difference(set(row.names), features))
-    for feature, value in zip(features.features, row.values, strict=True):
-        if not math.isfinite(value):
-            return Refusal(Reason.FEATURE_NOT_FINITE, f"{feature.name} is {value}")
-        # a null stands for an unknown value and may lie outside
-        if not feature.low <= value <= feature.high and feature.name not in row.missing:
-            return Refusal(Reason.FEATURE_OUT_OF_RANGE, _out_of_range(feature, value))
-    if before is not None and (row.block_number, row.event_time) < (before.block_number, before.event_time):
-        return Refusal(
-            Reason.TIME_WENT_BACK,
-            f"block {row.block_number} comes after block {before.block_number} and is older",
-        )
-    return None
 
 
 def schema_of(features: FeatureSet) -> pandera.DataFrameSchema:
@@ -130,9 +107,7 @@ def _finding(case: dict[str, Any], frame: pd.DataFrame, features: FeatureSet) ->
         return Finding(None, name, Refusal(Reason.FEATURE_SET_DIFFERS, detail))
     block, value = int(frame["block_number"].iloc[int(case["index"])]), float(case["failure_case"])
     if math.isfinite(value):
-        return Finding(
-            block, name, Refusal(Reason.FEATURE_OUT_OF_RANGE, _out_of_range(features[name], value))
-        )
+        return Finding(block, name, Refusal(Reason.FEATURE_OUT_OF_RANGE, out_of_range(features[name], value)))
     return Finding(block, name, Refusal(Reason.FEATURE_NOT_FINITE, f"{name} is {value}"))
 
 
@@ -144,17 +119,3 @@ def _times(frame: pd.DataFrame) -> list[Finding]:
             detail = f"block {number} comes after a later one, or is older than it"
             found.append(Finding(int(number), "event_time", Refusal(Reason.TIME_WENT_BACK, detail)))
     return found
-
-
-def _difference(names: set[str], features: FeatureSet) -> str:
-    missing, unknown = sorted(set(features.names) - names), sorted(names - set(features.names))
-    if not missing and not unknown:
-        return f"the features of the set {features.name} are in another order"
-    return (
-        f"not the set {features.name}: {len(missing)} features missing {missing[:3]}, "
-        f"{len(unknown)} unknown {unknown[:3]}"
-    )
-
-
-def _out_of_range(feature: Feature, value: float) -> str:
-    return f"{feature.name} is {value:g} {feature.unit}, its range is {feature.low:g} to {feature.high:g}"

@@ -8,22 +8,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.errors import ModelError
+from core.reasons import Reason
 from features.feature import FeatureRow
 from features.schema import FeatureSchema
 from market.state import JOURNAL_DEPTH
 from models.conformal import AdaptiveConformal
-from models.evaluation import Study, make_study
+from models.evaluation import Study
 from models.forecaster import Forecast, Forecaster, Window
+from models.judgements import Judgements
 from models.labels import DelayedLabels, Issued
+from models.row_checks import check_row, check_values
 from models.snapshot import Snapshot, rebuild
+from models.unlearning import Unlearning
 
 REHEARSED = 1000
 """Last rows of warm-up history that are forecast as if live, so that intervals start calibrated."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Learned:
-    """A label that arrived: the forecasts it judged, and every interval as it was before."""
+class _Passed:
+    """Forecasts whose block has passed, with or without a label, and every interval as it was before."""
 
     issued: Issued
     intervals: Mapping[str, AdaptiveConformal]
@@ -34,12 +38,13 @@ class PrequentialLearner:
 
     On each block it first takes in the label that this block makes known: the forecasts about
     it are judged as they were served, then the models learn from the very windows they had
-    forecast on. Only then are new forecasts made.
+    forecast on. Only then are new forecasts made. A block without a usable row is passed over;
+    windows are of consecutive blocks, so forecasts begin again when a window is whole.
 
     Parameters
     ----------
     forecasters
-        Models.
+        Models; nobody else may teach them.
     baselines
         Cheap forecasts beside them; ``persistence`` must be among them.
     schema
@@ -52,6 +57,8 @@ class PrequentialLearner:
         Coverage the intervals aim at.
     window
         Rows in a window.
+    intervals
+        By name, where they stood; new ones without.
 
     Raises
     ------
@@ -69,11 +76,13 @@ class PrequentialLearner:
         target: str = "base_fee_gwei",
         nominal: float = 0.9,
         window: int = 16,
+        intervals: Mapping[str, AdaptiveConformal] | None = None,
     ) -> None:
-        self._all = (*forecasters, *baselines)
-        names = [one.name for one in self._all]
-        self._baselines = [one.name for one in baselines]
-        if len(set(names)) != len(names) or "persistence" not in self._baselines:
+        self._all = tuple(Unlearning(one) for one in (*forecasters, *baselines))
+        self.models = tuple(one.name for one in forecasters)
+        self.baselines = tuple(one.name for one in baselines)
+        names = [*self.models, *self.baselines]
+        if len(set(names)) != len(names) or "persistence" not in self.baselines:
             raise ModelError("models need different names, and persistence among the baselines", names=names)
         if window < 1:
             raise ModelError(f"a window holds at least one row, got {window}", window=window)
@@ -82,12 +91,15 @@ class PrequentialLearner:
         self._nominal = nominal
         self._window = window
         self._labels = DelayedLabels(horizon)
-        self._conformal = {name: AdaptiveConformal(nominal) for name in names}
+        self._conformal = dict(intervals or {name: AdaptiveConformal(nominal) for name in names})
         self._rows: deque[FeatureRow] = deque(maxlen=window + JOURNAL_DEPTH)
-        self._learned: deque[_Learned] = deque(maxlen=JOURNAL_DEPTH)
-        self._oldest: int | None = None
-        self._judged: dict[str, list[tuple[float, ...]]] = {name: [] for name in names}
-        self._errors = dict.fromkeys(self._baselines, 0.0)
+        self._passed: deque[_Passed] = deque(maxlen=JOURNAL_DEPTH)
+        self._oldest = 0
+        self._judged = Judgements(self.models, self.baselines)
+        self.head: int | None = None
+        """Height of the last block that was taken in."""
+        self.missed = 0
+        """Blocks whose forecasts were given up because their truth never came."""
 
     def warm_up(self, rows: Sequence[FeatureRow], truths: Sequence[float]) -> None:
         """Train on history that ends before the first row to be judged.
@@ -106,7 +118,7 @@ class PrequentialLearner:
         ModelError
             If rows were already seen, or rows and truths differ in number.
         """
-        if self._rows:
+        if self.head is not None:
             raise ModelError("warm up before the first step; history cannot follow the present")
         if len(rows) != len(truths):
             raise ModelError(f"{len(rows)} rows need as many truths, got {len(truths)}")
@@ -115,15 +127,13 @@ class PrequentialLearner:
         fitted = range(self._window, max(len(rows) - REHEARSED - horizon, 0) + 1)
         windows: list[Window] = [tuple(rows[end - self._window : end]) for end in fitted]
         labels = [truths[end - 1 + horizon] for end in fitted]
-        for one in self._all:
-            fit = getattr(one, "fit", None)
-            if fit is not None and windows:
-                fit(windows, labels)
+        for one in self._all if windows else ():
+            one.fit(windows, labels)
         start = max(len(rows) - REHEARSED, 0)
         for row, truth in zip(rows[start:], truths[start:], strict=True):
             self.step(row, truth, judged=False)
 
-    def step(self, row: FeatureRow, truth: float, *, judged: bool = True) -> tuple[Forecast, ...]:
+    def step(self, row: FeatureRow, truth: float | None, *, judged: bool = True) -> tuple[Forecast, ...]:
         """Learn what this block makes known, then forecast.
 
         Parameters
@@ -131,7 +141,7 @@ class PrequentialLearner:
         row
             Features of the block that follows the last one.
         truth
-            The target's value of that very block, in the target's unit; a finite number.
+            The target's value of that very block, in the target's unit; ``None`` if it never comes.
         judged
             Whether the new forecasts count in the study.
 
@@ -143,75 +153,91 @@ class PrequentialLearner:
         Raises
         ------
         ModelError
-            If the row is not of the next block or the truth is not finite; nothing has changed
-            then. If a model forecasts no number; the label is learned then, and nothing issued.
+            If the row is not of the next block or :func:`models.row_checks.check_row` refuses it, or the
+            truth is not finite; nothing has changed then, and ``fields['reason']`` says why. If a model
+            forecasts no number; the label is learned then, and nothing issued.
         """
-        if not math.isfinite(truth):
-            raise ModelError(
-                f"the truth of block {row.block_number} is {truth}; a label must be a finite number",
-                block=row.block_number,
-            )
-        if self._rows and row.block_number != self._rows[-1].block_number + 1:
-            raise ModelError(
-                f"row of block {row.block_number} does not follow block {self._rows[-1].block_number}; "
-                "roll back or give the rows between",
-                expected=self._rows[-1].block_number + 1,
-                got=row.block_number,
-            )
-        issued = self._labels.release(row.block_number)
-        if issued is not None:
-            self._learn(issued, truth)
+        check_row(row, self._schema, self._rows[-1] if self._rows else None)
+        self.learn(row.block_number, truth)
         self._rows.append(row)
-        earliest = row.block_number if self._oldest is None else self._oldest
-        self._oldest = max(earliest, row.block_number - JOURNAL_DEPTH)
-        if len(self._rows) < self._window:
-            return ()
         window = tuple(self._rows)[-self._window :]
+        if len(window) < self._window or row.block_number - window[0].block_number >= self._window:
+            return ()
         forecasts = self._forecast(window)
         self._labels.add(Issued(window, forecasts, judged))
         return forecasts
 
-    def rollback(self, to_number: int) -> None:
-        """Forget blocks above height ``to_number``.
+    def learn(self, number: int, truth: float | None) -> None:
+        """Take in a block without a row: learn its label, and forecast nothing on it.
 
-        Their rows, the forecasts issued on them and what they taught the intervals go;
-        forecasts about them that older blocks had issued wait again for the label of the new
-        branch. A gradient step already taken on an orphaned label stays taken.
+        Parameters
+        ----------
+        number
+            Height of the block that follows the last one.
+        truth
+            The target's value of that block; ``None`` if it never comes, and then what was said about it
+            is neither judged nor learned.
 
         Raises
         ------
         ModelError
-            If that is deeper than the journal, or before the first row; nothing has changed
-            then.
+            If it is not the next block or the truth is not finite; nothing has changed then.
         """
-        if not self._rows or self._rows[-1].block_number <= to_number:
+        if truth is not None and not math.isfinite(truth):
+            detail = f"the truth of block {number} is {truth}; a label must be a finite number"
+            raise ModelError(detail, block=number, reason=Reason.LABEL_MISSING)
+        if self.head is not None and number != self.head + 1:
+            detail = f"block {number} does not follow block {self.head}; roll back or give the blocks between"
+            raise ModelError(detail, expected=self.head + 1, got=number)
+        self._oldest = max(number if self.head is None else self._oldest, number - JOURNAL_DEPTH)
+        self.head = number
+        issued = self._labels.release(number)
+        if issued is None:
             return
-        if self._oldest is None or to_number < self._oldest:
+        before = {name: conformal.copy() for name, conformal in self._conformal.items()}
+        self._passed.append(_Passed(issued, before))
+        if truth is None:
+            self.missed += 1
+        else:
+            self._teach(issued, truth)
+
+    def rollback(self, to_number: int) -> None:
+        """Forget blocks above height ``to_number``, as if they had never been seen.
+
+        Their rows, the forecasts issued on them, and what their labels taught models and intervals go,
+        to the bit; forecasts about them that older blocks had issued wait again for the label of the
+        new branch.
+
+        Raises
+        ------
+        ModelError
+            If that is deeper than the journal, or before the first row; nothing has changed then.
+        """
+        if self.head is None or self.head <= to_number:
+            return
+        if to_number < self._oldest:
             raise ModelError(
                 f"cannot go back to block {to_number}: the learner remembers back to block {self._oldest}; "
                 "make a new one and warm it up",
                 to_number=to_number,
                 oldest=self._oldest,
             )
-        while self._rows[-1].block_number > to_number:
+        self.head = to_number
+        while self._rows and self._rows[-1].block_number > to_number:
             self._rows.pop()
         self._labels.rollback(to_number)
-        while self._learned and self._about(self._learned[-1].issued) > to_number:
-            learned = self._learned.pop()
-            self._conformal = dict(learned.intervals)
-            if learned.issued.issued_block <= to_number:
-                self._labels.add(learned.issued)
-        for judgements in self._judged.values():
-            while judgements and judgements[-1][0] > to_number:
-                judgements.pop()
-        # added up anew: taking floats away again would leave their rounding behind
-        self._errors = {name: _total_error(self._judged[name]) for name in self._baselines}
+        for one in self._all:
+            one.unlearn(to_number - self._labels.horizon + 1)
+        while self._passed and self._about(self._passed[-1].issued) > to_number:
+            passed = self._passed.pop()
+            self._conformal = dict(passed.intervals)
+            if passed.issued.issued_block <= to_number:
+                self._labels.add(passed.issued)
+        self._judged.rollback(to_number)
 
     def study(self) -> Study:
         """Return the scores of everything judged so far."""
-        models = {name: rows for name, rows in self._judged.items() if name not in self._baselines}
-        baselines = {name: self._judged[name] for name in self._baselines}
-        return make_study(self._target, self._labels.horizon, self._nominal, models, baselines)
+        return self._judged.study(self._target, self._labels.horizon, self._nominal)
 
     def snapshot(self, name: str) -> Snapshot:
         """Return a copy of a model or baseline as it stands now; learning on does not change it.
@@ -222,10 +248,10 @@ class PrequentialLearner:
             If there is no such model, or nothing was seen yet.
         """
         found = {one.name: one for one in self._all}
-        if name not in found or not self._rows:
+        if name not in found or self.head is None:
+            known = ", ".join(found)
             raise ModelError(
-                f"no snapshot of {name!r}: there are {', '.join(found)}, and at least one row must be seen",
-                name=name,
+                f"no snapshot of {name!r}: there are {known}, and at least one block must be seen", name=name
             )
         return Snapshot(
             forecaster=rebuild(name, found[name].state()),
@@ -234,36 +260,24 @@ class PrequentialLearner:
             window=self._window,
             target=self._target,
             horizon_blocks=self._labels.horizon,
-            state_block=self._rows[-1].block_number,
+            state_block=self.head,
         )
+
+    def _teach(self, issued: Issued, label: float) -> None:
+        for one, forecast in zip(self._all, issued.forecasts, strict=True):
+            served = (forecast.value, forecast.lower, forecast.upper)
+            if issued.judged:
+                self._judged.add(one.name, self._about(issued), label, served)
+            self._conformal[one.name].update(*served, label)
+            one.learn_one(issued.window, label)
 
     def _about(self, issued: Issued) -> int:
         return issued.issued_block + self._labels.horizon
 
-    def _learn(self, issued: Issued, label: float) -> None:
-        about = self._about(issued)
-        before = {name: conformal.copy() for name, conformal in self._conformal.items()}
-        self._learned.append(_Learned(issued, before))
-        for one, forecast in zip(self._all, issued.forecasts, strict=True):
-            served = (forecast.value, forecast.lower, forecast.upper)
-            if issued.judged:
-                self._judged[one.name].append((about, label, *served))
-                if one.name in self._errors:
-                    self._errors[one.name] += abs(label - forecast.value)
-            self._conformal[one.name].update(*served, label)
-            one.learn_one(issued.window, label)
-
     def _forecast(self, window: Window) -> tuple[Forecast, ...]:
         values = {one.name: one.predict_one(window) for one in self._all}
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise ModelError(
-                    f"{name} forecasts {value} on block {window[-1].block_number}; "
-                    "train it again or leave it out",
-                    name=name,
-                    block=window[-1].block_number,
-                )
-        best = min(self._baselines, key=lambda name: self._errors[name])
+        check_values(values, window[-1].block_number)
+        best = self._judged.best_baseline
         forecasts = []
         for name, value in values.items():
             lower, upper = self._conformal[name].interval(value)
@@ -282,11 +296,3 @@ class PrequentialLearner:
                 )
             )
         return tuple(forecasts)
-
-
-def _total_error(judgements: Sequence[tuple[float, ...]]) -> float:
-    """Return the sum of absolute errors, added in the order in which they came."""
-    total = 0.0
-    for _, truth, value, *_ in judgements:
-        total += abs(truth - value)
-    return total

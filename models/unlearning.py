@@ -26,10 +26,9 @@ class _Checkpoint:
 class Unlearning:
     """A forecaster that forgets what a reorganisation has made untrue.
 
-    It is the model inside in every respect but one: when it is to learn about a block at or below one
-    that it has learned about already, everything from that block on is taken back first. The learner
-    delivers labels in ascending order and, after a reorganisation, begins again at the first orphaned
-    one, so nobody has to tell it. Every so often it keeps a copy of the model's state; going back means
+    It is the model inside in every respect but one: labels can be taken back, by :meth:`unlearn` or by
+    learning about a block at or below one that it has learned about already, which takes back everything
+    from that block on first. Every so often it keeps a copy of the model's state; going back means
     to restore the last copy before the orphans and to learn the labels between again. A copy made by
     :meth:`state` is the model's alone: whoever rebuilds it can go back no further than to there.
 
@@ -66,15 +65,38 @@ class Unlearning:
         """
         if not window:
             raise ModelError("a window holds at least one row")
-        number = window[-1].block_number
-        last = self._last()
-        if last is not None and number <= last:
-            self._unlearn(number)
+        self.unlearn(window[-1].block_number)
         self.model.learn_one(window, label)
         self._checkpoints[-1].learned.append((window, label))
         if len(self._checkpoints[-1].learned) >= STRIDE:
             self._checkpoints.append(_Checkpoint(self.model.state(), []))
         self._drop_oldest()
+
+    def unlearn(self, number: int) -> None:
+        """Take back every label whose window ends at this height or above.
+
+        Raises
+        ------
+        ModelError
+            If that lies deeper than what can be taken back; nothing has changed then.
+        """
+        last = self._last()
+        if last is None or last < number:
+            return
+        if self._forgotten is not None and number <= self._forgotten:
+            raise ModelError(
+                f"cannot unlearn back to block {number}: the model remembers back to block "
+                f"{self._forgotten + 1}; load an older snapshot",
+                to_number=number,
+                oldest=self._forgotten + 1,
+            )
+        while len(self._checkpoints) > 1 and not self._before(self._checkpoints[-1], number):
+            self._checkpoints.pop()
+        kept = self._checkpoints[-1]
+        kept.learned = [one for one in kept.learned if one[0][-1].block_number < number]
+        self.model.restore(kept.state)
+        for window, label in kept.learned:
+            self.model.learn_one(window, label)
 
     def _drop_oldest(self) -> None:
         held = sum(len(one.learned) for one in self._checkpoints)
@@ -95,22 +117,6 @@ class Unlearning:
             if one.learned:
                 return one.learned[-1][0][-1].block_number
         return self._forgotten
-
-    def _unlearn(self, number: int) -> None:
-        if self._forgotten is not None and number <= self._forgotten:
-            raise ModelError(
-                f"cannot unlearn back to block {number}: the model remembers back to block "
-                f"{self._forgotten + 1}; load an older snapshot",
-                to_number=number,
-                oldest=self._forgotten + 1,
-            )
-        while len(self._checkpoints) > 1 and not self._before(self._checkpoints[-1], number):
-            self._checkpoints.pop()
-        kept = self._checkpoints[-1]
-        kept.learned = [one for one in kept.learned if one[0][-1].block_number < number]
-        self.model.restore(kept.state)
-        for window, label in kept.learned:
-            self.model.learn_one(window, label)
 
     def _before(self, checkpoint: _Checkpoint, number: int) -> bool:
         return bool(checkpoint.learned) and checkpoint.learned[0][0][-1].block_number < number

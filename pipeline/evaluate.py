@@ -14,6 +14,7 @@ from models.benchmark_tracks import TrackScore, score_track, tracks
 from models.boosting import Boosting
 from models.forecaster import Forecaster
 from models.inputs import BASELINE
+from models.logit_lstm import LogitLSTM
 from models.mix import ExpertMix
 from models.prequential import REHEARSED, Advance, Results, run_prequential
 from models.quantile_lstm import QuantileLSTM
@@ -29,7 +30,7 @@ HIDDEN = 32
 MOST_JUDGED = 12_000
 MOST_LEARNED = 12_000
 """Rows of a target that are used: the last before judging begins, and the first of the judged."""
-LEARN_EVERY = {"quantile_lstm": 8}
+LEARN_EVERY = {QuantileLSTM.name: 8, LogitLSTM.name: 8}
 """A gradient step costs a hundred times a forecast, so after history it learns from every eighth label."""
 SHORT_TRACKS = ("AirlinePassengers",)
 
@@ -102,7 +103,8 @@ def contenders(table: TargetTable, seed: int) -> list[Forecaster]:
     """Return fresh models for a target."""
     schema, randomness = _schema(table), Randomness(seed)
     if table.kind is Kind.PROBABILITY:
-        return [RiverLogistic(schema), Boosting(schema, table.kind)]
+        lstm = LogitLSTM(schema, randomness, window=WINDOW, hidden=HIDDEN)
+        return [RiverLogistic(schema), Boosting(schema, table.kind), lstm]
     return [
         _lstm(table, seed),
         RiverTree(schema, randomness),

@@ -1,15 +1,16 @@
 """Follow a chain live and trade: one loop from a block to signed bytes to a settled bundle.
 
 Per block, in this order: apply and rescore, sign and send (the event path); then settle the
-bundle that was for this block, compute features, ask for a forecast, and answer a lock-step
-chain. Nothing after the event path can delay the bundle of the same block.
+bundle that was for this block, compute features, which are logged and learned from in threads of
+their own, ask for a forecast, and answer a lock-step chain. Nothing after the event path can delay
+the bundle of the same block.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -20,16 +21,18 @@ from chain.blocks import Block, BlockHeader
 from chain.feeds import patiently
 from chain.providers import unreachable
 from core.errors import RpcError
-from core.reasons import Reason
+from core.reasons import Reason, Refusal
 from core.seams import Clock, Randomness, SystemClock
 from execution.journal import Journal
-from market.context import NO_CONTEXT
 from models.bidding import BidModel
 from pipeline.accounting import native_wealth
 from pipeline.bid_book import BidBook, OpenBundle
 from pipeline.live_config import LiveConfig, LiveResult
+from pipeline.live_findings import FeatureFindings, LearningFindings
+from pipeline.live_rows import LiveRows
 from pipeline.live_session import LiveSession, open_session
 from pipeline.live_views import shown_opportunity
+from pipeline.loop import BlockWalk
 from pipeline.outlook import Outlook
 from pipeline.trader import Prepared
 from scoring.opportunity import Opportunity
@@ -57,10 +60,11 @@ class LiveLoop:
         self._config = config
         self._outlook = outlook
         self._clock = clock or SystemClock()
-        self._bids = BidModel(Randomness(config.seed))
+        self._bids = BidModel(Randomness(config.seed), exploration=config.exploration)
         self._stop = False
         self._head: BlockHeader | None = None
         self._book: BidBook | None = None
+        self._rows: LiveRows | None = None
         self._refusals: Counter[Reason] = Counter()
         self._opportunities = 0
         self._sent = 0
@@ -81,21 +85,33 @@ class LiveLoop:
             Whatever ended it: a node that stays away, a journal that cannot be written, a broken invariant.
         """
         config = self._config
+        # before the session: a lock-step chain goes on as soon as that is open
+        beside = await asyncio.to_thread(_beside, config)
         async with open_session(self._config, self._bids, self._clock, self._refusals) as session:
             self._book = session.book
+            self._rows = beside(session.walk)
             start = session.head
-            holders = (session.trader.address, config.executor)
-            await session.refresh()
-            before = await native_wealth(session.chain, holders, config.wrapped_native, start.number)
-            async for block in session.feed.blocks():
-                await self._on_block(session, block)
-                if self._ending and not session.book.in_the_air:
-                    break
-            head = session.head
-            after = await patiently(
-                partial(native_wealth, session.chain, holders, config.wrapped_native, head.number)
-            )
-            return self._result(session, start.number + 1, head.number, before, after)
+            try:
+                before, after = await self._follow(session)
+            finally:
+                found = await asyncio.to_thread(self._rows.close)
+            return self._result(session, start.number + 1, before, after, found)
+
+    async def _follow(self, session: LiveSession) -> tuple[int, int]:
+        """Follow the chain to the end; return what was owned before and after, wei."""
+        config, start = self._config, session.head
+        holders = (session.trader.address, config.executor)
+        await session.refresh()
+        before = await native_wealth(session.chain, holders, config.wrapped_native, start.number)
+        async for block in session.feed.blocks():
+            await self._on_block(session, block)
+            if self._ending and not session.book.in_the_air:
+                break
+        head = session.head
+        after = await patiently(
+            partial(native_wealth, session.chain, holders, config.wrapped_native, head.number)
+        )
+        return before, after
 
     def stop(self) -> None:
         """End after the block at hand."""
@@ -141,11 +157,13 @@ class LiveLoop:
         for bid in await session.book.settle(block.number):
             session.trader.observe(bid.settlement)
         self._latest = tuple(shown_opportunity(opportunity) for opportunity in found)
-        row = session.walk.observe(walked, NO_CONTEXT)
+        assert self._rows is not None
+        row = self._rows.observe(walked)
         if self._outlook is not None:
-            await self._outlook.look(row, block.header)
+            await self._outlook.look(None if isinstance(row, Refusal) else row, block.header)
         await self._compare(session)
         await patiently(session.refresh)
+        await self._rows.settle()
         await patiently(partial(session.answer, block.number))
 
     async def _compare(self, session: LiveSession) -> None:
@@ -162,6 +180,8 @@ class LiveLoop:
         """Take back what was concluded from blocks that are replaced from this height on."""
         log.warning("chain reorganised", from_block=from_number, head=session.head.number)
         await session.book.reopen(from_number)
+        if self._rows is not None:
+            self._rows.rollback(from_number - 1)
         if self._outlook is not None:
             self._outlook.rollback(from_number - 1)
 
@@ -196,11 +216,18 @@ class LiveLoop:
         self._refusals[reason] += 1
         log.info("refused", reason=reason.value, block=block_number, detail=detail)
 
-    def _result(self, session: LiveSession, first: int, last: int, before: int, after: int) -> LiveResult:
+    def _result(
+        self,
+        session: LiveSession,
+        first: int,
+        before: int,
+        after: int,
+        found: tuple[FeatureFindings, LearningFindings],
+    ) -> LiveResult:
         counters = session.feed.counters
         return LiveResult(
             first_block=first,
-            last_block=last,
+            last_block=session.head.number,
             opportunities=self._opportunities,
             bundles_sent=self._sent,
             bids=session.book.bids,
@@ -215,11 +242,40 @@ class LiveLoop:
             feed=asdict(counters),
             pools_compared=session.keeper.compared,
             pools_suspended=session.keeper.counts,
+            features=found[0],
+            learning=found[1],
         )
+
+
+def _beside(config: LiveConfig) -> Callable[[BlockWalk], LiveRows]:
+    """Return what makes a walk's rows, with everything imported and loaded that it needs.
+
+    Raises
+    ------
+    ModelError
+        If the models that are to go on learning do not load.
+    """
+    log_type, learning = None, None
+    if config.features is not None:
+        from pipeline.feature_log import FeatureLog
+
+        log_type = FeatureLog
+    if config.learner is not None:
+        from pipeline.live_learning import LiveLearning, load_learner
+
+        learning = LiveLearning(load_learner(config.learner))
+
+    def rows_of(walk: BlockWalk) -> LiveRows:
+        logged = None
+        if log_type is not None and config.features is not None:
+            logged = log_type(config.features, config.run, walk.state.tokens, walk.specs)
+        return LiveRows(walk, logged, learning)
+
+    return rows_of
 
 
 def _record(journal: Journal, prepared: Prepared) -> None:
     """Put everything on disk before a byte leaves."""
-    journal.record_decision(prepared.decision)
+    journal.record_decision(prepared.decision, prepared.draw)
     journal.record_plan(prepared.plan)
     journal.claim(prepared.bundle)

@@ -12,6 +12,8 @@ from core.reasons import Reason
 from execution.risk.checks import RiskLimits
 from market.pools.spec import PoolSpec
 from market.tokens import Token
+from models.bidding import EXPLORATION
+from pipeline.live_findings import FeatureFindings, LearningFindings
 
 KEYSTORE_PASSWORD_VARIABLE = "OMNIARB_KEYSTORE_PASSWORD"
 
@@ -44,6 +46,8 @@ class LiveConfig:
         For exploration of bids.
     limits
         Limits of the risk chain.
+    exploration
+        Share of bids that are tries, so that other policies can be judged from what became of them.
     chain_id
         Signed into every transaction.
     block_time
@@ -58,6 +62,10 @@ class LiveConfig:
         Contract that answers many calls at once; empty for a chain without one.
     node_timeout_s, relay_timeout_s
         Seconds the node or a relay may take to answer.
+    features, run
+        Folder of the store that feature rows are logged to, ``None`` for none, and the run's name in it.
+    learner
+        Folder with the models that go on learning beside the champion; ``None`` for none.
     """
 
     http_url: str
@@ -74,6 +82,7 @@ class LiveConfig:
     blocks: int
     seed: int
     limits: RiskLimits
+    exploration: float = EXPLORATION
     chain_id: int = 1
     block_time: int = 12
     agent: str = ""
@@ -82,6 +91,9 @@ class LiveConfig:
     multicall: Address = ""
     node_timeout_s: float = 10.0
     relay_timeout_s: float = 5.0
+    features: Path | None = None
+    run: str = "live"
+    learner: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +128,8 @@ class LiveResult:
         Comparisons of one pool's state with the chain's.
     pools_suspended
         How often a pool was taken out of the market, by reason.
+    features, learning
+        What became of feature rows, and of the models that went on learning.
     """
 
     first_block: int
@@ -134,3 +148,5 @@ class LiveResult:
     feed: Mapping[str, int] = field(default_factory=dict)
     pools_compared: int = 0
     pools_suspended: Mapping[Reason, int] = field(default_factory=dict)
+    features: FeatureFindings = field(default_factory=FeatureFindings)
+    learning: LearningFindings = field(default_factory=LearningFindings)

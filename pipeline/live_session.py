@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import structlog
@@ -25,6 +26,7 @@ from core.secrets import KeySource, PrivateKey, check_separate, load_key
 from execution.journal import Journal
 from execution.relays.client import BundleSender, RelayClient
 from execution.risk.checks import standard_chain
+from features.registry import MARKET
 from market.advance import listens_to
 from models.bidding import BidModel
 from pipeline.accounting import BALANCE_OF
@@ -115,7 +117,11 @@ async def open_session(
         keeper = await _load_market(config, chain, await _first_block(config, relay))
         # a large market takes a while to get ready; whoever asks for the status is answered meanwhile
         walk = await asyncio.to_thread(
-            BlockWalk, keeper.state, config.specs, config.wrapped_native, config.max_hops, keeper=keeper
+            partial(BlockWalk, keeper=keeper, features=MARKET),
+            keeper.state,
+            config.specs,
+            config.wrapped_native,
+            config.max_hops,
         )
         log.info("scorer chosen", scorer=walk.scored_by.name, why=walk.scored_by.why)
         feed = await stack.enter_async_context(_feed(config, chain, clock, walk))

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from chain.blocks import Address, Block
 from features.feature import FeatureRow
+from features.feature_set import FeatureSet
+from features.registry import BLOCK
+from features.skew import Seen
 from features.stream import FeatureStream
 from market.context import BlockContext
 from market.pools.spec import PoolSpec
-from market.state import Applied, MarketState
+from market.state import JOURNAL_DEPTH, Applied, MarketState
 from pipeline.keeper import MarketKeeper
 from pipeline.series import SeriesRecorder
 from scoring.scorer import ScoreResult
@@ -51,6 +54,8 @@ class BlockWalk:
         Longest cycle.
     keeper
         Applies blocks and is told of rollbacks; without one a pool that an event contradicts is an error.
+    features
+        Set of the rows that are made.
     """
 
     def __init__(
@@ -60,12 +65,16 @@ class BlockWalk:
         wrapped_native: Address,
         max_hops: int = 3,
         keeper: MarketKeeper | None = None,
+        features: FeatureSet = BLOCK,
     ) -> None:
         self.state = state
         self._apply: Callable[[Block], Applied] = state.apply if keeper is None else keeper.apply
         self._keeper = keeper
         self.series = SeriesRecorder(state, wrapped_native)
-        self._features = FeatureStream(state.tokens, specs)
+        self.specs = tuple(specs)
+        self._feature_set = features
+        # each with the height it began at: a later one stands for the blocks from there on
+        self._streams: list[tuple[int | None, FeatureStream]] = [(None, self._new_stream())]
         self.scored_by = make_scorer(
             state.pools.values(), wrapped_native, max_hops=max_hops, tolerance=TOLERANCE_WEI
         )
@@ -85,7 +94,7 @@ class BlockWalk:
         head = self.state.head
         if head is not None and block.number <= head.number:
             moved = self.state.rollback(block.number - 1)
-            self._features.rollback(block.number - 1)
+            self._roll_back_features(block.number - 1)
             self.series.rollback(block.number - 1)
             if self._keeper is not None:
                 self._keeper.rolled_back(block.number - 1)
@@ -97,4 +106,29 @@ class BlockWalk:
     def observe(self, walked: Walked, context: BlockContext) -> FeatureRow:
         """Return the block's feature row and record its prices."""
         self.series.record(walked.block.number)
-        return self._features.update(walked.block, context, self.state, walked.applied)
+        return self._streams[-1][1].update(walked.block, context, self.state, walked.applied)
+
+    def seen(self, walked: Walked, context: BlockContext) -> Seen:
+        """Return what the features were made of in :meth:`observe`, for whoever makes them again."""
+        first, stream = self._streams[-1]
+        if first is None:
+            first = walked.block.number
+            self._streams[-1] = (first, stream)
+        began, pools = walked.block.number == first, self.state.pools
+        chosen = pools if began else [pool_id for pool_id in walked.applied.touched if pool_id in pools]
+        return Seen(walked.block, context, walked.applied, {each: pools[each] for each in chosen}, began)
+
+    def renew_features(self) -> None:
+        """Begin the features anew with the next block: those of the last one cannot be gone on from."""
+        head = self.state.head
+        assert head is not None
+        self._streams.append((head.number + 1, self._new_stream()))
+        del self._streams[:-JOURNAL_DEPTH]
+
+    def _new_stream(self) -> FeatureStream:
+        return FeatureStream(self.state.tokens, self.specs, self._feature_set)
+
+    def _roll_back_features(self, to_number: int) -> None:
+        while len(self._streams) > 1 and (self._streams[-1][0] or 0) > to_number + 1:
+            self._streams.pop()
+        self._streams[-1][1].rollback(to_number)

@@ -50,27 +50,36 @@ class Outlook:
         self._conformal: AdaptiveConformal | None = None
         self.latest: Forecast | Refusal | None = None
 
-    async def look(self, row: FeatureRow, header: BlockHeader) -> None:
-        """Score what was said about this block and ask about a later one."""
-        said = self._waiting.pop(header.number, None)
+    async def look(self, row: FeatureRow | None, header: BlockHeader) -> None:
+        """Score what was said about this block and ask about a later one.
+
+        Without a row, because it was refused, nobody is asked and the last answer stays; nor is anybody
+        asked until there is a window of consecutive blocks again.
+        """
+        said = self._waiting.get(header.number)
+        # what was said about a block that never came is never scored
+        self._waiting = {number: one for number, one in self._waiting.items() if number > header.number}
         if said is not None:
             truth = header.base_fee / WEI_PER_GWEI
             self._scored.append((header.number, truth, said))
             if self._conformal is not None:
                 self._conformal.update(said.value, said.lower, said.upper, truth)
-        self._rows.append(row)
-        if len(self._rows) < self._window:
+        if row is None:
             return
-        answer = await self._ask()
+        self._rows.append(row)
+        window = tuple(self._rows)[-self._window :]
+        if len(window) < self._window or row.block_number - window[0].block_number >= self._window:
+            return
+        answer = await self._ask(window)
         if isinstance(answer, Forecast):
             answer = self._calibrated(answer)
             self._waiting[answer.issued_block + answer.horizon_blocks] = answer
         self.latest = answer
 
-    async def _ask(self) -> Forecast | Refusal:
+    async def _ask(self, window: Window) -> Forecast | Refusal:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await self._source(tuple(self._rows)[-self._window :])
+                return await self._source(window)
         except TimeoutError:
             return Refusal(Reason.BUSY, f"no forecast within {PATIENCE_SECONDS:g} s")
 

@@ -10,6 +10,7 @@ from core.seams import Randomness
 from features.registry import SCHEMA
 from models.baselines import ExactFormula, Persistence
 from models.evaluation import Study
+from models.forecaster import Forecaster
 from models.learner import PrequentialLearner
 from models.lstm import ResidualLSTM
 from models.river_models import RiverResidual
@@ -25,6 +26,11 @@ class Studied:
 
     study: Study
     learner: PrequentialLearner
+
+
+def study_models(seed: int, window: int) -> tuple[Forecaster, ...]:
+    """Return the models of the study, which have seen nothing; ``window`` is the rows they read."""
+    return ResidualLSTM(SCHEMA, Randomness(seed), window=window), RiverResidual(SCHEMA)
 
 
 def study_base_fee(
@@ -54,9 +60,8 @@ def study_base_fee(
     advance
         Told the number of rows done.
     """
-    randomness = Randomness(seed)
     learner = PrequentialLearner(
-        [ResidualLSTM(SCHEMA, randomness, window=window), RiverResidual(SCHEMA)],
+        study_models(seed, window),
         [ExactFormula(), Persistence()],
         SCHEMA,
         horizon=horizon,

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ExecutionError
 from core.reasons import Reason
 from pipeline.live_config import LiveResult
+from pipeline.live_findings import FeatureFindings, LearningFindings
 from pipeline.quantiles import quantile
 from pipeline.replay import Replay
 
 if TYPE_CHECKING:  # torch and MLflow take seconds to import, and a replay needs neither
+    from analysis.live_models import LiveComparison
     from models.evaluation import Study
     from models.promotion import PromotionOutcome
 
@@ -31,7 +33,7 @@ def history_part(replayed: Replay) -> dict[str, Any]:
         "invariant_ok": replayed.invariant_ok,
         "not_checkable": replayed.not_checkable,
         "opportunities": replayed.opportunities,
-        "refusals": {reason.value: count for reason, count in sorted(replayed.refusals.items())},
+        "refusals": _counts(replayed.refusals),
         "digest": replayed.digest,
     }
 
@@ -88,10 +90,45 @@ def execute_part(result: LiveResult) -> dict[str, Any]:
         "balance_change_wei": change,
         "gas_used": sum(settlement.gas_used for settlement in landed),
         "bids_paid_wei": sum(settlement.bid for settlement in landed),
-        "refusals": {reason.value: count for reason, count in sorted(result.refusals.items())},
+        "refusals": _counts(result.refusals),
         "pools_compared": result.pools_compared,
-        "pools_suspended": {reason.value: count for reason, count in sorted(result.pools_suspended.items())},
+        "pools_suspended": _counts(result.pools_suspended),
     }
+
+
+def features_part(found: FeatureFindings) -> dict[str, Any]:
+    """Return what became of the feature rows of a run."""
+    skew = found.skew
+    return {
+        "logged": dict(found.logged),
+        "refused": {name: _counts(counts) for name, counts in sorted(found.refused.items())},
+        "compared": found.compared,
+        "skew_block": skew.block_number if skew else None,
+        "skew_feature": skew.feature if skew else None,
+        "skew_ulps": skew.ulps if skew else None,
+        "drift_alarms": found.alarms,
+        "drift": {
+            name: {"block": alarm.block_number, "reason": alarm.reason.value, "detector": alarm.detector}
+            for name, alarm in sorted(found.drift.items())
+        },
+        "ended": found.ended,
+    }
+
+
+def learning_part(found: LearningFindings, compared: LiveComparison) -> dict[str, Any]:
+    """Return how the models that went on learning did beside the served champion."""
+    return {
+        "forecasts": len(compared.blocks),
+        "mae_gwei": compared.mae,
+        "coverage": compared.coverage,
+        "refused": _counts(found.refused),
+        "reorganisations": found.reorganisations,
+        "ended": found.ended,
+    }
+
+
+def _counts(counts: Mapping[Reason, int]) -> dict[str, int]:
+    return {reason.value: count for reason, count in sorted(counts.items())}
 
 
 def latency_part(result: LiveResult) -> dict[str, float]:

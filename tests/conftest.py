@@ -7,11 +7,15 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from serving.environment import quiet_libraries
 from tests.devnet_fixtures import anvil_world, devnet, pyrevm_world
 
 quiet_libraries(os.environ)
+# cores are shared: an example that takes long is no fault
+settings.register_profile("shared cores", deadline=None)
+settings.load_profile("shared cores")
 
 __all__ = ["anvil_world", "data_root", "devnet", "pyrevm_world"]
 

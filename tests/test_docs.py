@@ -17,12 +17,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from analysis.records import Calibration, DriftAlarm
 from chain.follower import FeedCounters
 from cli.main import app
 from core.config_loader import ROOT, load_settings
 from core.reasons import Reason
 from core.settings import Settings, TokenSettings
 from pipeline.live_config import LiveResult
+from pipeline.live_findings import FeatureFindings, LearningFindings
 from pipeline.replay import Replay
 
 NOT_OURS = {"node_modules", "runs", "build", "data", "tapes", "artifacts"}
@@ -209,7 +211,13 @@ def sample_summary() -> dict[str, Any]:
         stages_us=dict.fromkeys(("score", "decide", "simulate", "sign"), (1.0,)),
         prices={},
         gaps=(),
-        forecasts=None,
+        forecasts=Calibration("champion", "gwei", (0.9,), (1.0,), (1,), (20.0,), (20.5,), (19.0,), (21.0,)),
+        features=FeatureFindings(
+            logged={"block": 1, "market": 1},
+            refused={"block": {Reason.FEATURE_NOT_FINITE: 1}},
+            drift={"trend": DriftAlarm(1, "adwin", "it is 3")},
+        ),
+        learning=LearningFindings(study, {Reason.LABEL_MISSING: 1}),
         feed={counter.name: 1 for counter in fields(FeedCounters)},
         pools_suspended=dict.fromkeys(Reason, 1),
     )
@@ -254,15 +262,18 @@ def command_lines(page: Path) -> Iterator[tuple[str, list[str]]]:
             yield "run", re.findall(r"--[a-z-]+", rest)
 
 
+def options_of(command: Any) -> set[str]:
+    """Return the options of a command and of the commands below it."""
+    own = {option for parameter in command.params for option in parameter.opts}
+    return own.union({"--help"}, *map(options_of, getattr(command, "commands", {}).values()))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_and_options_shown_exist(page: Path) -> None:
     group: Any = typer.main.get_command(app)
     for name, options in command_lines(page):
         assert name in group.commands, f"omniarb {name}"
-        known = {option for parameter in group.commands[name].params for option in parameter.opts} | {
-            "--help"
-        }
-        assert set(options) <= known, f"omniarb {name}"
+        assert set(options) <= options_of(group.commands[name]), f"omniarb {name}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -18,7 +18,10 @@ from typing import Any
 
 import pytest
 
+from analysis.live_models import SERVED
 from chain.devnet.accounts import dev_account
+from features.registry import MARKET
+from features.store import FeatureStore
 from tests.serving.processes import marked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,7 +118,17 @@ def test_it_ends_well_with_one_document_and_no_process_left(done: Done) -> None:
     assert done.job.left_over() == {}
 
 
-OPEN_ENDED = ("models.mae_gwei", "history.refusals", "execute.refusals", "execute.pools_suspended")
+OPEN_ENDED = (
+    "models.mae_gwei",
+    "history.refusals",
+    "execute.refusals",
+    "execute.pools_suspended",
+    "features.refused",
+    "features.drift",
+    "learning.mae_gwei",
+    "learning.coverage",
+    "learning.refused",
+)
 """Fields whose own fields are names of models and reason codes."""
 
 
@@ -135,8 +148,10 @@ def fields_of(document: dict[str, Any], above: str = "") -> set[str]:
 
 def test_the_summary_has_the_fields_of_the_reference_and_no_others(done: Done) -> None:
     found = fields_of(done.summary)
-    assert {name for name in found if not name.startswith(OPEN_ENDED)} | set(OPEN_ENDED) == documented()
-    for field in set(OPEN_ENDED) - {"execute.pools_suspended"}:
+    dotted = tuple(f"{name}." for name in OPEN_ENDED)
+    assert {name for name in found if not name.startswith(dotted)} | set(OPEN_ENDED) == documented()
+    empty = {"execute.pools_suspended", "features.refused", "features.drift", "learning.refused"}
+    for field in set(OPEN_ENDED) - empty:
         assert any(name.startswith(f"{field}.") for name in found)
     assert done.summary["execute"]["pools_suspended"] == {}
     assert done.summary["execute"]["pools_compared"] >= BLOCKS
@@ -183,7 +198,21 @@ def test_the_run_is_found_with_its_report_and_pictures(done: Done) -> None:
     # a report can be mailed: nothing in it is fetched from anywhere
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", report)
     names = sorted(path.name for path in latest.iterdir())
-    assert names == ["devnet.log", "journal.db", "keys", "report.html", "summary.json", "tape"]
+    assert names == [
+        "devnet.log", "features", "journal.db", "keys", "learner", "report.html", "summary.json", "tape",
+    ]  # fmt: skip
+
+
+def test_every_row_that_was_served_is_in_the_store_with_the_bits_of_the_batch_path(done: Done) -> None:
+    features, learning = done.summary["features"], done.summary["learning"]
+    assert features["logged"] == {"block": BLOCKS, "market": BLOCKS}
+    assert features["compared"] == 2 * BLOCKS
+    assert (features["skew_block"], features["refused"], features["ended"]) == (None, {}, None)
+    store = FeatureStore((done.job.folder / "runs" / "latest" / "features").resolve(), MARKET)
+    stored = store.read(run=done.summary["run"])
+    assert (len(stored.rows), stored.refusals) == (BLOCKS, ())
+    assert learning["ended"] is None
+    assert learning["mae_gwei"].keys() - {SERVED} == done.summary["models"]["mae_gwei"].keys()
 
 
 def test_no_key_lies_in_clear_anywhere(done: Done) -> None:

@@ -17,6 +17,8 @@ from core.errors import InputError
         (["base_fee_2"], "asha", ["oracle"], "no model is called 'oracle'; there are boosting"),
         (["weather"], "asha", [], "there is no target 'weather'; there are base_fee_2"),
         ([], "asha", [], "name a target"),
+        (["bids", "base_fee_2"], "asha", [], "on one kind of auction at a time: bids or bids_arbitrage"),
+        (["bids"], "asha", ["boosting"], "bid policies have no --model"),
     ],
 )
 def test_bad_input_is_refused_before_anything_starts(

@@ -14,7 +14,7 @@ from core.reasons import Reason
 from features.feature import Feature, FeatureRow
 from features.feature_set import FeatureSet
 from features.registry import BLOCK, MARKET
-from features.store import FeatureStore
+from features.store import FeatureStore, Stored
 from market.context import NO_CONTEXT, BlockContext
 from tests.features.watched import watch
 
@@ -137,3 +137,25 @@ def test_sets_with_other_definitions_have_other_hashes() -> None:
         FeatureSet("x", "", (made,)).digest for made in (one, replace(one, null=1.0), replace(one, unit="m"))
     }
     assert len(digests) == 3
+
+
+@pytest.mark.parametrize("to_number", [99, 100, 101, 103, 104, 105, 106, 107])
+def test_rows_of_replaced_blocks_are_taken_out_and_the_new_ones_stand_in_their_place(
+    store: FeatureStore, rows: tuple[FeatureRow, ...], to_number: int
+) -> None:
+    store.append(rows, "live-2")
+    store.rollback(to_number, "live-1")
+    kept = tuple(row for row in rows if row.block_number <= to_number)
+    assert store.read(run="live-1") == Stored(kept, ())
+    assert store.read(run="live-2").rows == rows
+    again = [replace(row, known_at_ns=1) for row in rows if row.block_number > to_number]
+    store.append(again, "live-1")
+    assert store.read(run="live-1").rows == (*kept, *again)
+    assert {path.suffix for path in store.folder.rglob("*") if path.is_file()} == {".parquet"}
+
+
+def test_a_torn_file_stays_to_be_looked_at(store: FeatureStore, rows: tuple[FeatureRow, ...]) -> None:
+    torn = next(store.files())
+    torn.write_bytes(torn.read_bytes()[:1000])
+    store.rollback(100, "live-1")
+    assert list(store.files()) == [torn]

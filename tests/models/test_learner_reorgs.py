@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ModelError
+from core.reasons import Reason
+from core.seams import Randomness
 from features.feature import FeatureRow
 from market.state import JOURNAL_DEPTH
 from models.baselines import ExactFormula, Persistence
 from models.evaluation import Study
 from models.forecaster import Forecast, Forecaster
 from models.learner import PrequentialLearner
+from models.lstm import ResidualLSTM
+from models.river_models import RiverResidual
 from tests.stories import SCHEMA, story
 
 
@@ -167,3 +172,85 @@ def test_a_model_that_forecasts_no_number_is_named_and_nobody_is_judged_on_that_
         learner.step(rows[19], fees[19])
     walk(learner, rows[20:], fees[20:])
     assert learner.study().series["persistence"].blocks.tolist() == [*range(6, 22), *range(23, 31)]
+
+
+# --- rows and labels that cannot be used
+
+
+def models_of(seed: int) -> tuple[Forecaster, ...]:
+    return ResidualLSTM(SCHEMA, Randomness(seed), window=4, hidden=4), RiverResidual(SCHEMA)
+
+
+BAD: dict[Reason, Callable[[FeatureRow], FeatureRow]] = {
+    Reason.FEATURE_NOT_FINITE: lambda row: replace(row, values=(math.nan, *row.values[1:])),
+    Reason.FEATURE_SET_DIFFERS: lambda row: replace(row, names=row.names[1:], values=row.values[1:]),
+    Reason.TIME_WENT_BACK: lambda row: replace(row, event_time=row.event_time - 100),
+}
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_a_bad_row_is_refused_with_its_reason_and_changes_nothing(reason: Reason) -> None:
+    rows, fees = story(30, 5)
+    learner, straight = learner_of(*models_of(1)), learner_of(*models_of(1))
+    walk(learner, rows[:20], fees[:20])
+    with pytest.raises(ModelError) as caught:
+        learner.step(BAD[reason](rows[20]), fees[20])
+    assert caught.value.fields["reason"] is reason
+    walk(straight, rows[:20], fees[:20])
+    assert walk(learner, rows[20:], fees[20:]) == walk(straight, rows[20:], fees[20:])
+
+
+def test_after_a_burst_that_was_passed_over_models_forecast_again_once_a_window_is_whole() -> None:
+    rows, fees = story(60, 5)
+    learner = learner_of(*models_of(1), window=4)
+    walk(learner, rows[:30], fees[:30])
+    for place in range(30, 35):
+        learner.learn(rows[place].block_number, fees[place])
+    said = walk(learner, rows[35:], fees[35:])
+    assert [len(one) for one in said] == [0, 0, 0, *[4] * 22]
+    # labels of the burst's blocks came, so what was said about the first two of them is judged
+    blocks = learner.study().series["persistence"].blocks.tolist()
+    assert blocks == [*range(6, 33), *range(41, 61)]
+    assert learner.missed == 0
+
+
+def test_a_label_that_never_comes_is_counted_and_models_keep_forecasting() -> None:
+    rows, fees = story(40, 5)
+    learner = learner_of(*models_of(1))
+    walk(learner, rows[:20], fees[:20])
+    assert len(learner.step(rows[20], None)) == 4
+    assert all(walk(learner, rows[21:], fees[21:]))
+    assert learner.missed == 1
+    assert learner.study().series["persistence"].blocks.tolist() == [*range(6, 21), *range(22, 41)]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    past=st.integers(1, 40),
+    orphans=st.lists(st.sampled_from(["good", "no row", "no label"]), min_size=1, max_size=20),
+    branch=st.lists(st.sampled_from(["good", "no row", "no label"]), max_size=12),
+    seed=st.integers(0, 10**6),
+)
+def test_orphans_leave_no_trace_whatever_they_lacked(
+    past: int, orphans: list[str], branch: list[str], seed: int
+) -> None:
+    rows, fees = story(past + 20, seed)
+    other_rows, other_fees = story(past + len(branch) + 8, seed + 1)
+
+    def take(learner: PrequentialLearner, row: FeatureRow, fee: float, kind: str) -> tuple[Forecast, ...]:
+        truth = None if kind == "no label" else fee
+        if kind != "no row":
+            return learner.step(row, truth)
+        learner.learn(row.block_number, truth)
+        return ()
+
+    straight, reorged = (learner_of(*models_of(1)) for _ in range(2))
+    for learner in (straight, reorged):
+        walk(learner, rows[:past], fees[:past])
+    for place, kind in enumerate(orphans, start=past):
+        take(reorged, rows[place], fees[place], kind)
+    reorged.rollback(past)
+    for place, kind in enumerate([*branch, *["good"] * 8], start=past):
+        expected = take(straight, other_rows[place], other_fees[place], kind)
+        assert take(reorged, other_rows[place], other_fees[place], kind) == expected
+    assert judged(reorged.study()) == judged(straight.study())

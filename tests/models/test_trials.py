@@ -15,6 +15,7 @@ from features.schema import FeatureSchema
 from models.courses import Course, ranked_features, search_part
 from models.inputs import BASELINE
 from models.prequential import REHEARSED, run_prequential
+from models.quantile_lstm import QuantileLSTM
 from models.targets.table import Kind, TargetTable
 from models.trial_settings import MODELS, Setting, build_model, draw_settings, explore
 from models.trials import CHUNKS, Trial, skill_against_hardest
@@ -49,6 +50,18 @@ def test_a_trial_goes_on_exactly_from_its_state(model: str) -> None:
     second = Trial(table, setting, 7)
     second.restore(first.state())
     assert [second.step() for _ in range(CHUNKS - 3)] == [whole.step() for _ in range(CHUNKS - 3)]
+
+
+def test_what_another_has_learned_is_taken_over_under_one_s_own_learning_rate() -> None:
+    table, setting = number_table(), replace(TREE, model="quantile_lstm")
+    first, second = Trial(table, setting, 7), Trial(table, replace(setting, rate=4e-3), 7)
+    first.step()
+    second.restore(first.state())
+    assert isinstance(second.forecaster, QuantileLSTM)
+    assert second.forecaster.rate == 4e-3
+    # up to the next label both say the same
+    row = second.course.window(120, 4)
+    assert second.forecaster.predict_one(row) == first.forecaster.predict_one(row)
 
 
 def test_a_finished_trial_refuses_another_step() -> None:

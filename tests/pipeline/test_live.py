@@ -32,6 +32,7 @@ from models.forecaster import Forecast, Window
 from pipeline.live import LiveLoop
 from pipeline.live_config import KEYSTORE_PASSWORD_VARIABLE, LiveConfig
 from pipeline.outlook import Outlook
+from pipeline.own_bids import judge_own_bids
 from pipeline.summary import execute_part, latency_part
 from tests.live_stage import (
     AGENT,
@@ -114,6 +115,23 @@ def test_every_claimed_bundle_is_settled_in_the_journal(followed: Followed) -> N
         assert decision.approved
         assert decision.target_block == settlement.block_number
     assert len(decisions) == len(settled) == journal.id_counts()["bundle"]
+
+
+def test_each_bid_is_in_the_journal_with_the_chances_it_was_drawn_with(followed: Followed) -> None:
+    journal = journal_of(followed.config)
+    decisions = {decision.decision_id: decision for decision in journal.decisions()}
+    draws = journal.bid_draws()
+    assert [draw.decision_id for draw in draws] == list(decisions)
+    for draw in draws:
+        decision = decisions[draw.decision_id]
+        assert decision.bid == -(-decision.opportunity.gross_profit * draw.share_ppm // 10**6)
+        assert draw.win_probabilities[draw.action] == decision.win_probability
+        assert sum(draw.propensities) == pytest.approx(1)
+        assert draw.propensity > 0.9 or draw.propensity < 0.05
+        assert draw.action < draw.sendable
+    judged = judge_own_bids(journal)
+    assert judged.auctions + sum(judged.set_aside.values()) == len(followed.result.bids)
+    assert judged.not_drawn == 0
 
 
 def test_latencies_are_counted_once_a_bundle(followed: Followed) -> None:

@@ -49,3 +49,33 @@ def test_orphaned_blocks_leave_no_trace(depth: int) -> None:
     look(never, [*stays, *branch])
     assert met.latest == never.latest
     assert met.calibration() == never.calibration() is not None
+
+
+def test_a_forecast_about_a_block_that_never_comes_is_never_scored() -> None:
+    outlook = Outlook(source, 1)
+    look(outlook, [told(number, 3) for number in (1, 2, 3, 6, 7, 8)])
+    found = outlook.calibration()
+    assert found is not None
+    # 4 and 5 were spoken about and never came
+    assert found.blocks == (3, 8)
+
+
+def test_without_a_row_the_old_forecast_stays_and_no_window_reaches_over_the_gap() -> None:
+    asked: list[tuple[int, ...]] = []
+
+    async def listening(window: Window) -> Forecast:
+        asked.append(tuple(row.block_number for row in window))
+        return await source(window)
+
+    outlook = Outlook(listening, 3)
+    look(outlook, [told(number, 3) for number in range(1, 6)])
+    old = outlook.latest
+    for number, fee in (told(6, 3), told(7, 3)):
+        header = BlockHeader(number, b"", b"", number * 12, fee * WEI_PER_GWEI, 0, 30_000_000)
+        asyncio.run(outlook.look(None, header))
+    assert outlook.latest is old is not None
+    look(outlook, [told(number, 3) for number in range(8, 12)])
+    assert asked == [(1, 2, 3), (2, 3, 4), (3, 4, 5), (8, 9, 10), (9, 10, 11)]
+    found = outlook.calibration()
+    assert found is not None
+    assert found.blocks == (5, 6, 7)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,14 +15,18 @@ from core.errors import MarketError
 from core.reasons import Reason
 from core.seams import SystemClock
 from execution.journal import Journal
+from features.registry import MARKET
+from features.store import FeatureStore
 from pipeline.bootstrap import load_market
+from pipeline.live import LiveLoop
 from pipeline.summary import execute_part
 from tests.mining_stage import Stage, finish, running
 from tests.pyrevm_node import specs_of, tokens_of
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
-async def test_a_landing_in_an_orphaned_block_is_taken_back(stage: Stage, depth: int) -> None:
+async def test_a_landing_in_an_orphaned_block_is_taken_back(stage: Stage, tmp_path: Path, depth: int) -> None:
+    stage.loop = LiveLoop(replace(stage.config, features=tmp_path / "features", run="reorged"))
     async with running(stage) as task:
         for _ in range(3):
             await stage.step()
@@ -44,6 +50,9 @@ async def test_a_landing_in_an_orphaned_block_is_taken_back(stage: Stage, depth:
     assert dict(fresh.pools) == dict(state.pools)
     heights = tuple(range(result.first_block, result.last_block + 1))
     assert all(series.blocks == heights for series in result.gaps)
+    stored = FeatureStore(tmp_path / "features", MARKET).read(run="reorged").rows
+    assert tuple(row.block_number for row in stored) == heights
+    assert (result.features.skew, result.features.compared) == (None, 2 * len(heights))
     assert execute_part(result)["profit_wei"] == result.balance_after - result.balance_before > 0
     journal = Journal(open_database(stage.config.journal_url), SystemClock())
     assert journal.unsettled() == ()

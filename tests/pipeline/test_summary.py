@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.records import SettledBid
+from analysis.live_models import compare_live
+from analysis.records import DriftAlarm, SettledBid
 from chain.blocks import Block, BlockHeader, RawLog
 from chain.networks import load_network
 from core.errors import ExecutionError
@@ -29,11 +30,12 @@ from market.pools.weighted import WeightedPool
 from market.state import MarketState
 from models.forecaster import Forecast, Window
 from pipeline.live_config import LiveResult
+from pipeline.live_findings import FeatureFindings, LearningFindings, SkewFound
 from pipeline.loop import BlockWalk
 from pipeline.outlook import ENOUGH, Outlook
 from pipeline.quantiles import quantile
 from pipeline.series import SeriesRecorder, mid_price
-from pipeline.summary import execute_part, latency_part, write_summary
+from pipeline.summary import execute_part, features_part, latency_part, learning_part, write_summary
 from tests.small_market import DOLLAR, ETHER, USDC, WETH, Market, pool_address, sync
 
 
@@ -114,6 +116,37 @@ def test_a_run_without_a_bundle_balances_too() -> None:
     assert (part["landed"], part["profit_wei"], part["gas_used"]) == (0, 0, 0)
     with pytest.raises(ExecutionError):
         execute_part(result(change=-1))
+
+
+def test_what_was_found_of_features_is_told_with_its_place() -> None:
+    found = FeatureFindings(
+        {"block": 9, "market": 8},
+        {"market": {Reason.FEATURE_NOT_FINITE: 1}},
+        17,
+        SkewFound(105, "trend", 2),
+        3,
+        {"trend": DriftAlarm(104, "adwin", "it is 3")},
+    )
+    assert features_part(found) == {
+        "logged": {"block": 9, "market": 8},
+        "refused": {"market": {"feature_not_finite": 1}},
+        "compared": 17,
+        "skew_block": 105,
+        "skew_feature": "trend",
+        "skew_ulps": 2,
+        "drift_alarms": 3,
+        "drift": {"trend": {"block": 104, "reason": "feature_drift", "detector": "adwin"}},
+        "ended": None,
+    }
+    assert features_part(FeatureFindings())["skew_block"] is None
+
+
+def test_learning_that_met_nobody_gives_no_number_that_is_none() -> None:
+    found = LearningFindings(refused={Reason.LABEL_MISSING: 2}, ended="it broke")
+    part = learning_part(found, compare_live(None, None))
+    assert part["refused"] == {"label_missing": 2}
+    assert (part["forecasts"], part["mae_gwei"], part["ended"]) == (0, {}, "it broke")
+    json.dumps(part, allow_nan=False)
 
 
 def test_every_verdict_has_its_count() -> None:
