@@ -128,8 +128,8 @@ def write_page(notebook: Path) -> Path:
 
 
 def code_of(cell: Cell) -> str:
-    """Return a cell of code as it stands in the page."""
-    return f"```python\n{cell.source}\n```"
+    """Return a cell of code as it stands in the page; the mark that hides its value says nothing there."""
+    return f"```python\n{cell.source.rstrip().removesuffix(';')}\n```"
 
 
 def prose_of(cell: Cell) -> str:
