@@ -5,7 +5,6 @@ The journal alone answers. No chain is asked, so a run whose chain is gone can b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,9 +14,6 @@ from core.reasons import Reason
 from core.seams import Randomness
 from execution.command import Decision, Settlement
 from models.bidding import BidModel
-
-_WINNERS_GAS = re.compile(r" paid \d+ wei for (\d+) gas,")
-"""Where the detail of a settlement says how much gas the winner used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +62,8 @@ class PostMortem:
 
     @property
     def winners_gas(self) -> int | None:
-        """Gas of the transaction that outbid us; ``None`` if none did."""
-        found = _WINNERS_GAS.search(self.settlement.detail) if self.verdict is Reason.OUTBID else None
-        return int(found[1]) if found else None
+        """Gas of the transaction that outbid us; ``None`` if none did, or its payment is not known."""
+        return self.settlement.rival_gas if self.verdict is Reason.OUTBID else None
 
     @property
     def least_winning_bid(self) -> int | None:
@@ -77,10 +72,8 @@ class PostMortem:
         Builders rank by what is paid per unit of gas, so a winner that used more gas than we would have is
         beaten by less than it paid.
         """
-        paid, gas = self.settlement.winning_bid, self.winners_gas
-        if paid is None or not gas:
-            return None
-        return paid * self.decision.gas_estimate // gas + 1
+        outbid = self.verdict is Reason.OUTBID
+        return self.settlement.least_winning_bid(self.decision.gas_estimate) if outbid else None
 
     def left_after(self, bid: int) -> int:
         """Return what winning with a bid would have left after gas; below zero if it costs more.
@@ -155,8 +148,8 @@ def bids_learned_from(auctions: Iterable[PostMortem]) -> BidModel:
     """Return a bid model that has learned from these auctions, as the live loop lets it learn."""
     model = BidModel(Randomness(0), exploration=0.0)
     for each in auctions:
-        paid = each.settlement.winning_bid if each.lost else None
-        model.observe(each.gross, each.decision.bid, not each.lost, paid)
+        least = each.least_winning_bid
+        model.observe(each.gross, each.decision.bid, not each.lost, None if least is None else least - 1)
     return model
 
 
@@ -167,7 +160,8 @@ def explain(one: PostMortem) -> str:
     paid, least = one.settlement.winning_bid, one.least_winning_bid
     ours = f"We offered {_eth(one.decision.bid)}, {one.share:.1%} of the gross profit."
     if paid is None or least is None:
-        return f"{ours} A competitor took it; what it paid is not known."
+        unknown = "what it paid" if paid is None else "its price of gas"
+        return f"{ours} A competitor took it; {unknown} is not known."
     left = one.left_after(least)
     outcome = f"left {_eth(left)} after gas" if left > 0 else f"cost {_eth(-left)} more than it brings"
     return (

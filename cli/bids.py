@@ -11,11 +11,11 @@ from cli.bids_view import signed, unsigned
 from cli.output import print_json, printable
 from cli.screen import Screen
 from core.config_loader import load_settings
-from core.database import open_database
 from core.errors import InputError
 from core.reasons import Refusal
 from core.seams import SystemClock
 from execution.journal import Journal
+from execution.journal_schema import journal_copy
 from pipeline.own_bids import OwnBids, judge_own_bids
 
 JOURNAL = "journal.db"
@@ -34,16 +34,14 @@ def show_bids(run: str, *, as_json: bool) -> None:
     Raises
     ------
     InputError
-        If there is no such run, or it left no journal.
+        If there is no such run, or it left no journal or something else in its place.
     ExecutionError
-        If its journal cannot be read.
+        If its journal cannot be read, or a row of it is damaged.
     """
     file = _journal_of(run)
-    engine = open_database(f"sqlite:///{file.resolve()}")
-    try:
+    # a copy: what is looked at is not written to
+    with journal_copy(file) as engine:
         judged = judge_own_bids(Journal(engine, SystemClock()))
-    finally:
-        engine.dispose()
     if as_json:
         print_json({"journal": str(file), **judged.to_dict()})
         return
@@ -88,7 +86,16 @@ def _lines(judged: OwnBids) -> list[str]:
         lines.append(f"drawn: {drawn}")
     if judged.set_aside:
         aside = ", ".join(f"{count} {verdict}" for verdict, count in judged.set_aside.items())
-        lines.append(f"censored, no bid would have changed them: {aside}")
+        lines.append(f"met no rival, not judged: {aside}")
+    if judged.unknown:
+        lines.append(
+            f"{judged.unknown} lost to an unknown price; intervals span what a higher bid might have kept"
+        )
+    if judged.outranked:
+        lines.append(
+            f"{judged.outranked} lost at the better price, to one that was there first; "
+            "intervals span whether other lost ones could have been won"
+        )
     if judged.not_drawn:
         lines.append(f"{judged.not_drawn} settled bundles whose bid was not logged as a draw")
     return lines

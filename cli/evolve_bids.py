@@ -153,7 +153,8 @@ def _show(screen: Screen, evolved: EvolvedBids, runs: Mapping[str, str]) -> None
     screen.table("Trials, best first, against the best fixed share, on learning auctions", rows)
     winner, told = evolved.winner, evolved.winner.gain_from_log
     setting, fixed = winner.tried.setting, f"always {winner.fixed_ppm / 10_000:g} %"
-    verdict = "clear of zero" if winner.gain.lower > 0 else "not clear of zero: bid the fixed share"
+    where = "wholly below" if winner.gain.upper < 0 else "not clear of"
+    verdict = "clear of zero" if winner.gain.lower > 0 else f"{where} zero: bid the fixed share"
     screen.figure(
         f"{setting.rule}, {setting.forecast}, {setting.learns} on {winner.judged:,} unseen auctions: "
         f"keeps {unsigned(winner.kept)} of the value an auction"

@@ -133,6 +133,8 @@ class Settlement:
 
     ``verdict`` is one of LANDED, OUTBID, STATE_MOVED, REVERTED, LATE, NEVER_SIMULATED.
     ``profit`` is wei after gas and bid (0 unless landed; negative if it reverted on chain).
+    ``rival_payment`` (wei) and ``rival_gas`` are those of the transaction that a builder ranks
+    first among those that came before us; ``None`` if there is none or its payment is unknown.
     """
 
     bundle_id: str
@@ -145,3 +147,35 @@ class Settlement:
     gas_cost: int
     bid: int
     winning_bid: int | None
+    rival_payment: int | None = None
+    rival_gas: int | None = None
+
+    def least_winning_bid(self, gas: int) -> int | None:
+        """Return the smallest bid that is ranked before the rival; ``None`` if no rival is known.
+
+        Parameters
+        ----------
+        gas
+            Of our transaction.
+        """
+        if self.rival_payment is None or self.rival_gas is None:
+            return None
+        return least_winning_bid(self.rival_payment, self.rival_gas, gas)
+
+
+def least_winning_bid(payment: int, rival_gas: int, gas: int) -> int:
+    """Return the smallest bid that a builder ranks before a rival: it pays more per unit of gas.
+
+    Parameters
+    ----------
+    payment, rival_gas
+        Wei that the rival pays, and its gas.
+    gas
+        Of our transaction.
+
+    Examples
+    --------
+    >>> least_winning_bid(payment=400, rival_gas=100, gas=300)
+    1201
+    """
+    return payment * gas // max(rival_gas, 1) + 1

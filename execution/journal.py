@@ -11,8 +11,8 @@ Wei do not fit the 64 bits of a database integer; they are stored as decimal str
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Column, Engine, Row, Select, Table, and_, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -24,7 +24,6 @@ from execution.command import Bundle, Decision, Plan, Settlement
 from execution.journal_rows import (
     BUNDLES,
     DECISIONS,
-    METADATA,
     PLANS,
     REOPENINGS,
     SETTLEMENTS,
@@ -37,6 +36,9 @@ from execution.journal_rows import (
     write_plan,
     write_settlement,
 )
+from execution.journal_schema import prepare_tables
+
+_Record = TypeVar("_Record")
 
 
 class Journal:
@@ -45,7 +47,7 @@ class Journal:
     Parameters
     ----------
     engine
-        From :func:`core.database.open_database`; tables are made if they are not there.
+        From :func:`core.database.open_database`; tables and columns are made if they are not there.
     clock
         Source of the times at which rows are recorded.
 
@@ -59,7 +61,7 @@ class Journal:
         self._engine = engine
         self._clock = clock
         try:
-            METADATA.create_all(engine)
+            prepare_tables(engine)
         except SQLAlchemyError as error:
             raise ExecutionError(
                 f"the execution journal cannot be opened; check storage.database_url: {error}"
@@ -186,17 +188,17 @@ class Journal:
         rows = self._read(select(DECISIONS).where(DECISIONS.c.decision_id == decision_id))
         if not rows:
             raise ExecutionError("no such decision is recorded", decision_id=decision_id)
-        return read_decision(rows[0])
+        return _read_one(read_decision, rows[0], "decision")
 
     def decisions(self) -> tuple[Decision, ...]:
         """Return all decisions in the order in which they were recorded."""
         rows = self._read(select(DECISIONS).order_by(DECISIONS.c.recorded_ns, DECISIONS.c.decision_id))
-        return tuple(read_decision(row) for row in rows)
+        return tuple(_read_one(read_decision, row, "decision") for row in rows)
 
     def bid_draws(self) -> tuple[BidDraw, ...]:
         """Return how bids were drawn, in the order of recording; none of before they were logged."""
         rows = self._read(select(BID_DRAWS).order_by(BID_DRAWS.c.recorded_ns, BID_DRAWS.c.decision_id))
-        return tuple(read_bid_draw(row) for row in rows)
+        return tuple(_read_one(read_bid_draw, row, "draw") for row in rows)
 
     def settlements(self) -> tuple[Settlement, ...]:
         """Return every settlement that stands, in the order in which they were recorded."""
@@ -224,7 +226,7 @@ class Journal:
 
     def _settlements(self, query: Select[Any]) -> tuple[Settlement, ...]:
         ordered = query.order_by(SETTLEMENTS.c.recorded_ns, SETTLEMENTS.c.bundle_id, SETTLEMENTS.c.revision)
-        return tuple(read_settlement(row) for row in self._read(ordered))
+        return tuple(_read_one(read_settlement, row, "settlement") for row in self._read(ordered))
 
     def _add(self, table: Table, values: Values) -> None:
         self._add_all([(table, values)])
@@ -273,7 +275,18 @@ def _oldest_first(bundles: Select[Any]) -> Select[Any]:
 
 
 def _read_bundles(rows: Iterable[Row[Any]]) -> tuple[Bundle, ...]:
-    return tuple(read_bundle(row) for row in rows)
+    return tuple(_read_one(read_bundle, row, "bundle") for row in rows)
+
+
+def _read_one(read: Callable[[Row[Any]], _Record], row: Row[Any], kind: str) -> _Record:
+    try:
+        return read(row)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ExecutionError(
+            f"the {kind} recorded for {row.decision_id} is damaged ({error}); "
+            "restore the journal from a backup or leave that row out",
+            decision_id=row.decision_id,
+        ) from error
 
 
 def _failed(table: str, key: str, error: SQLAlchemyError) -> ExecutionError:

@@ -86,6 +86,9 @@ SETTLEMENTS = Table(
     Column("gas_cost_wei", Text, nullable=False),
     Column("bid_wei", Text, nullable=False),
     Column("winning_bid_wei", Text),
+    # a journal from before these were kept gets the columns when it is opened, empty for its past
+    Column("rival_payment_wei", Text),
+    Column("rival_gas", BigInteger),
 )
 
 # a settlement that a reorganisation took back; the next one of its bundle is the next revision
@@ -148,7 +151,6 @@ def write_bundle(bundle: Bundle) -> Values:
 
 def write_settlement(settlement: Settlement) -> Values:
     """Return the columns of a settlement."""
-    winning_bid = settlement.winning_bid
     return {
         "bundle_id": settlement.bundle_id,
         "decision_id": settlement.decision_id,
@@ -159,8 +161,18 @@ def write_settlement(settlement: Settlement) -> Values:
         "gas_used": settlement.gas_used,
         "gas_cost_wei": str(settlement.gas_cost),
         "bid_wei": str(settlement.bid),
-        "winning_bid_wei": None if winning_bid is None else str(winning_bid),
+        "winning_bid_wei": _written(settlement.winning_bid),
+        "rival_payment_wei": _written(settlement.rival_payment),
+        "rival_gas": settlement.rival_gas,
     }
+
+
+def _written(wei: int | None) -> str | None:
+    return None if wei is None else str(wei)
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)
 
 
 def _dump(value: Any) -> str:
@@ -246,5 +258,7 @@ def read_settlement(row: Row[Any]) -> Settlement:
         gas_used=row.gas_used,
         gas_cost=int(row.gas_cost_wei),
         bid=int(row.bid_wei),
-        winning_bid=None if row.winning_bid_wei is None else int(row.winning_bid_wei),
+        winning_bid=_number(row.winning_bid_wei),
+        rival_payment=_number(row.rival_payment_wei),
+        rival_gas=None if row.rival_gas is None else int(row.rival_gas),
     )

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from chain.blocks import Address, RawLog
 from core.errors import ExecutionError
 from core.reasons import Reason
-from execution.command import Bundle, Decision, Settlement
+from execution.command import Bundle, Decision, Settlement, least_winning_bid
 
 TRANSFER_TOPIC = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
 WITHDRAWAL_TOPIC = bytes.fromhex("7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65")
@@ -185,18 +186,20 @@ def settle(
     _check_same(bundle, decision, facts)
     if facts.receipt is not None:
         return _settle_included(bundle, decision, facts.receipt, executor, weth)
-    verdict, detail, winning_bid = _why_not_included(decision, facts)
+    why = _why_not_included(decision, facts)
     return Settlement(
         bundle_id=bundle.bundle_id,
         decision_id=decision.decision_id,
-        verdict=verdict,
-        detail=detail,
+        verdict=why.verdict,
+        detail=why.detail,
         block_number=facts.block_number,
         profit=0,
         gas_used=0,
         gas_cost=0,
         bid=decision.bid,
-        winning_bid=winning_bid,
+        winning_bid=None if why.winner is None else why.winner.payment,
+        rival_payment=None if why.rival is None else why.rival.payment,
+        rival_gas=None if why.rival is None else why.rival.gas_used,
     )
 
 
@@ -238,48 +241,55 @@ def _settle_included(
     )
 
 
-def _why_not_included(decision: Decision, facts: BlockFacts) -> tuple[Reason, str, int | None]:
-    """Return verdict, detail and winning bid, the most certain cause first."""
+@dataclass(frozen=True, slots=True)
+class _Why:
+    """``winner`` is the arbitrage that took our trade, ``rival`` who is ranked first of those before us."""
+
+    verdict: Reason
+    detail: str
+    winner: Rival | None = None
+    rival: Rival | None = None
+
+
+def _why_not_included(decision: Decision, facts: BlockFacts) -> _Why:
+    """Return why we are in no block, the most certain cause first."""
     if facts.late:
-        return Reason.LATE, f"sent when block {facts.block_number} was already there", None
+        return _Why(Reason.LATE, f"sent when block {facts.block_number} was already there")
     if not facts.accepted:
-        return Reason.NEVER_SIMULATED, "no relay took the bundle", None
+        return _Why(Reason.NEVER_SIMULATED, "no relay took the bundle")
     arbitrages = [rival for rival in facts.rivals if rival.is_arbitrage]
-    winner = _best_paying(arbitrages)
+    winner = max(arbitrages, key=_price, default=None)
     if winner is not None and _outbids(winner, decision):
         paid = "an unknown amount" if winner.payment is None else f"{winner.payment} wei"
         detail = (
             f"transaction 0x{winner.transaction_hash.hex()} paid {paid} for {winner.gas_used} gas, "
             f"we offered {decision.bid} for about {decision.gas_estimate}"
         )
-        return Reason.OUTBID, detail, winner.payment
+        return _Why(Reason.OUTBID, detail, winner, _first_if_told(arbitrages))
     if facts.rivals:
         first = facts.rivals[0]
         detail = f"transaction 0x{first.transaction_hash.hex()} moved pool {first.pools[0]}"
-        return Reason.STATE_MOVED, detail, winner.payment if winner else None
-    return Reason.NEVER_SIMULATED, "accepted, not included, and nobody touched its pools", None
+        return _Why(Reason.STATE_MOVED, detail, winner, _first_if_told(facts.rivals))
+    return _Why(Reason.NEVER_SIMULATED, "accepted, not included, and nobody touched its pools")
 
 
-def _best_paying(arbitrages: Sequence[Rival]) -> Rival | None:
-    """Return the arbitrage that paid most; one of unknown payment only if there is no other."""
-    return max(
-        arbitrages,
-        key=lambda rival: (rival.payment is not None, rival.payment or 0, -rival.transaction_index),
-        default=None,
-    )
+def _price(rival: Rival) -> Fraction:
+    """Return wei per gas; below every other if the payment is unknown."""
+    return Fraction(-1) if rival.payment is None else Fraction(rival.payment, max(rival.gas_used, 1))
+
+
+def _first_if_told(rivals: Sequence[Rival]) -> Rival | None:
+    return None if any(rival.payment is None for rival in rivals) else max(rivals, key=_price)
 
 
 def _outbids(rival: Rival, decision: Decision) -> bool:
-    """Return whether a builder could prefer the rival, by its payment or by its payment per gas.
+    """Return whether a builder may rank the rival before us, by its payment per gas.
 
-    One that paid less in both ways did not win an auction against us: it was simply there first.
+    One that paid less per gas did not win an auction against us: it was simply there first.
     """
     if rival.payment is None:
         return True
-    return (
-        rival.payment >= decision.bid
-        or rival.payment * decision.gas_estimate >= decision.bid * rival.gas_used
-    )
+    return decision.bid < least_winning_bid(rival.payment, rival.gas_used, decision.gas_estimate)
 
 
 def _amount(log: RawLog) -> int:

@@ -146,6 +146,7 @@ class BidPolicy:
             SHARES_PPM,
             tuple(chance.tolist()),
             tuple(propensities.tolist()),
+            best,
         )
 
     def settle(self, bid: int, scale: int, *, won: bool, rival: int | None) -> None:

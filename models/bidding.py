@@ -127,17 +127,22 @@ class BidModel:
         affordable = [place for place, bid in enumerate(bids) if left > 0 and bid <= left]
         chance = np.cumsum(self._chance)[:-1]
         if not affordable:
-            return self._drawn(0, 0, chance, {0: 1.0})
+            return self._drawn(0, 0, chance, {0: 1.0}, 0)
         kept = np.array([float(left - bids[place]) for place in affordable])
         best = affordable[int(np.argmax(kept * chance[affordable]))]
         explored = bool(self._random.random() < self._exploration)
         place = affordable[int(self._random.integers(len(affordable)))] if explored else best
         propensities = dict.fromkeys(affordable, self._exploration / len(affordable))
         propensities[best] += 1 - self._exploration
-        return self._drawn(bids[place], place, chance, propensities)
+        return self._drawn(bids[place], place, chance, propensities, best)
 
     def _drawn(
-        self, bid: int, place: int, chance: NDArray[np.float64], propensities: Mapping[int, float]
+        self,
+        bid: int,
+        place: int,
+        chance: NDArray[np.float64],
+        propensities: Mapping[int, float],
+        untried: int,
     ) -> DrawnBid:
         return DrawnBid(
             policy=self.name,
@@ -147,6 +152,7 @@ class BidModel:
             shares_ppm=SHARES_PPM,
             win_probabilities=tuple(chance.tolist()),
             propensities=tuple(propensities.get(each, 0.0) for each in range(CELLS + 1)),
+            untried=untried,
         )
 
     def observe(self, gross_profit: int, bid: int, won: bool, winning_bid: int | None) -> None:
@@ -159,17 +165,24 @@ class BidModel:
         won
             Whether our bid won. Then the best competitor was below it.
         winning_bid
-            Wei; the bid that beat us, ``None`` if nobody knows. Ignored if we won.
+            Wei; the largest bid of ours that the one who beat us would have beaten, ``None`` if nobody
+            knows. What it paid is that only where it used as much gas as we would have. Ignored if we won.
 
         Raises
         ------
         ModelError
-            If there was nothing at stake or a bid is negative.
+            If there was nothing at stake, a bid is negative, or we lost to less than our bid.
         """
         if gross_profit <= 0 or bid < 0 or (winning_bid or 0) < 0:
             raise ModelError(
                 "an auction needs a positive gross profit and bids of at least 0",
                 gross_profit=gross_profit,
+                bid=bid,
+                winning_bid=winning_bid,
+            )
+        if not won and winning_bid is not None and winning_bid < bid:
+            raise ModelError(
+                "a lost bid was not above the one that beat it; compare both at the same gas",
                 bid=bid,
                 winning_bid=winning_bid,
             )

@@ -26,6 +26,8 @@ class DrawnBid:
         Forecast chance that each share wins.
     propensities
         Chance with which each share was drawn; they sum to one.
+    untried
+        Place of the share that would have been bid without tries.
     """
 
     policy: str
@@ -35,6 +37,7 @@ class DrawnBid:
     shares_ppm: tuple[int, ...]
     win_probabilities: tuple[float, ...]
     propensities: tuple[float, ...]
+    untried: int
 
     @property
     def share_ppm(self) -> int:

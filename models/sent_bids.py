@@ -4,6 +4,10 @@ An auction that was lost tells who won and at what price, so the outcome of ever
 tells that its share was enough, and so is every higher one; of lower ones nothing. Either way a share's
 outcome is known if the share that was drawn was not above it. The chance of that was logged: it is the sum of
 the propensities up to the share. So each bid speaks for all shares above it, not for its own alone.
+
+A rival whose price is unknown leaves higher shares open. So does a log in which the better price lost: some
+rival was simply there first, and where it happened to be above us it cannot be told from one that outbid us.
+Then intervals reach from the worst that may have been to the best.
 """
 
 from __future__ import annotations
@@ -17,11 +21,15 @@ from core.errors import ModelError
 from core.reasons import Reason, Refusal
 from models.intervals import Estimate, ratio_interval
 from models.off_policy import LEAST_EFFECTIVE_ROWS, Floats, PolicyValue, value_of_terms
+from models.sent_bounds import spanned, spanned_value
 
 Integers = NDArray[np.int64]
 
 UNKNOWN = -1
 """Stands for the share that would have won where the winner's bid never became known."""
+
+NEVER = -1
+"""Stands for the share from which on the better price lost, where it did not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +49,9 @@ class SentBids:
         ``int64[row]``: lowest place that would have won as far as is known: the own one where that won, the
         first above the winner's bid where that was told (as many as there are shares if none), or
         :data:`UNKNOWN`: lost, and nobody knows against what.
+    outranked
+        ``int64[row]``: where we lost though our price was the better one, the lowest place of which that is
+        true; else :data:`NEVER`. No share would have won there.
 
     Raises
     ------
@@ -53,12 +64,13 @@ class SentBids:
     kept: Floats
     action: Integers
     enough: Integers
+    outranked: Integers
 
     def __post_init__(self) -> None:
         rows, shares = self.propensities.shape
         if not rows or any(each.shape != (rows, shares) for each in (self.chances, self.kept)):
             raise ModelError("sent bids are tables of rows and shares, with at least one of each", rows=rows)
-        if self.action.shape != (rows,) or self.enough.shape != (rows,):
+        if any(each.shape != (rows,) for each in (self.action, self.enough, self.outranked)):
             raise ModelError("a sent bid has one action and one outcome", rows=rows)
         if (np.abs(self.propensities.sum(axis=1) - 1) > 1e-9).any() or (self.propensities < 0).any():
             raise ModelError("propensities are at least 0 and sum to one in each row")
@@ -68,6 +80,14 @@ class SentBids:
             raise ModelError("a share was drawn whose chance is zero; its propensities are wrong")
         if not ((self.enough >= UNKNOWN) & (self.enough <= shares)).all():
             raise ModelError("the share that would have won is none of the shares", shares=shares)
+        first = self.outranked != NEVER
+        if (
+            not ((self.outranked >= NEVER) & (self.outranked <= self.action)).all()
+            or (self.enough[first] != shares).any()
+        ):
+            raise ModelError(
+                "where the better price lost, no share would have won; the numbers say otherwise"
+            )
         if not ((self.kept >= 0) & (self.kept <= 1) & (self.chances >= 0) & (self.chances <= 1)).all():
             raise ModelError("what is kept and chances to win lie in [0, 1]")
 
@@ -86,27 +106,59 @@ class SentBids:
         kept: Floats = self.kept[rows, self.action] * self.won
         return kept
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the log tells every outcome that it speaks for, if the better price wins."""
+        return not ((self.enough == UNKNOWN).any() or (self.outranked != NEVER).any())
+
     def outcomes(self) -> Floats:
         """Return what each share from the drawn one on would have kept, ``float64[row, share]``.
 
         Of a lost auction whose winner's bid is unknown nothing is known above our own: a higher share counts
         with what the forecast said, given that the rival was above us. It does not count as lost.
+
+        Where the better price lost, a share counts less than nothing: the same rival had looked beatable if
+        less had been drawn, and what is counted too much there is taken off here, with the chances of both.
         """
-        places = np.arange(self.kept.shape[1])
-        won = (places >= self.enough[:, None]).astype(np.float64)
+        won = self._would_win()
         rows = np.flatnonzero(self.enough == UNKNOWN)
         chance, ours = self.chances[rows], self.chances[rows, self.action[rows]][:, None]
         above = np.maximum(1 - ours, 1e-12)
         won[rows] = np.clip((chance - ours) / above, 0.0, 1.0)
+        rows = np.flatnonzero(self.outranked != NEVER)
+        seen = np.cumsum(self.propensities[rows], axis=1)
+        lower = np.maximum(self.outranked[rows] - 1, 0)
+        before = np.where(self.outranked[rows] > 0, seen[np.arange(len(rows)), lower], 0.0)[:, None]
+        drawn = np.arange(self.kept.shape[1]) >= self.action[rows][:, None]
+        won[rows] = -np.divide(before, seen - before, out=np.zeros_like(seen), where=drawn)
         outcomes: Floats = self.kept * won
         return outcomes
 
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Return the least and the most that each share from the drawn one on may have kept.
+
+        An unknown rival may have been just above us or out of reach. In a log in which the better price lost
+        once, a rival that was told may have been out of reach as well.
+        """
+        least, most = self._would_win(), self._would_win()
+        unknown = self.enough == UNKNOWN
+        most[unknown] = np.arange(self.kept.shape[1]) > self.action[unknown][:, None]
+        in_doubt = ~self.won if (self.outranked != NEVER).any() else unknown
+        least[in_doubt] = 0.0
+        return self.kept * least, self.kept * most
+
+    def _would_win(self) -> Floats:
+        return (np.arange(self.kept.shape[1]) >= self.enough[:, None]).astype(np.float64)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Terms:
-    weighted: Floats
+class _Seen:
+    """How much each row says of a policy."""
+
+    policy: Floats
+    weights: Floats
+    """``float64[row, share]``."""
     weight: Floats
-    robust: Floats
     widest: float
     effective: float
 
@@ -132,8 +184,8 @@ def sent_value(
     Returns
     -------
     PolicyValue or Refusal
-        Refused if the policy bids below everything that may have been drawn, or if what it bids is seen so
-        seldom that few rows would carry all weight.
+        Intervals hold whatever the log leaves open. Refused if the policy bids below everything that may
+        have been drawn, or if what it bids is seen so seldom that few rows would carry all weight.
 
     Raises
     ------
@@ -145,19 +197,21 @@ def sent_value(
     Mannor and Shamir, "From Bandits to Experts: On the Value of Side-Observations" (2011): dividing by the
     chance that an outcome is seen. Its correction by a model is that of Dudík, Langford and Li (2011).
     """
-    terms = _terms(bids, policy)
-    if isinstance(terms, Refusal):
-        return terms
-    return value_of_terms(
-        terms.weighted,
-        terms.weight,
-        terms.robust,
-        terms.widest,
-        terms.effective,
-        random,
-        length=length,
-        level=level,
-    )
+    seen = _seen(bids, policy)
+    if isinstance(seen, Refusal):
+        return seen
+
+    def value(outcomes: Floats) -> PolicyValue:
+        weighted, robust = _terms(bids, seen, outcomes)
+        return value_of_terms(
+            weighted, seen.weight, robust, seen.widest, seen.effective, random, length=length, level=level
+        )
+
+    found = value(bids.outcomes())
+    if bids.is_settled:
+        return found
+    least, most = bids.bounds()
+    return spanned_value(found, value(least), value(most))
 
 
 def sent_gain(
@@ -172,14 +226,23 @@ def sent_gain(
     ModelError
         If the policy is no table of chances for these rows.
     """
-    terms = _terms(bids, policy)
-    if isinstance(terms, Refusal):
-        return terms
-    gain = terms.robust - bids.realised()
-    return ratio_interval(gain, np.ones(len(gain)), random, length=length, level=level)
+    seen = _seen(bids, policy)
+    if isinstance(seen, Refusal):
+        return seen
+
+    def gain(outcomes: Floats) -> Estimate:
+        _, robust = _terms(bids, seen, outcomes)
+        ones = np.ones(len(bids))
+        return ratio_interval(robust - bids.realised(), ones, random, length=length, level=level)
+
+    found = gain(bids.outcomes())
+    if bids.is_settled:
+        return found
+    least, most = bids.bounds()
+    return spanned(found, gain(least), gain(most))
 
 
-def _terms(bids: SentBids, policy: Floats) -> _Terms | Refusal:
+def _seen(bids: SentBids, policy: Floats) -> _Seen | Refusal:
     bidding = policy.sum(axis=1) if policy.shape == bids.kept.shape else np.full(1, np.nan)
     if not ((policy >= 0).all() and (bidding <= 1 + 1e-9).all()):
         raise ModelError(
@@ -204,11 +267,12 @@ def _terms(bids: SentBids, policy: Floats) -> _Terms | Refusal:
             Reason.FEW_EFFECTIVE_ROWS,
             f"the bids are worth {effective:.1f} rows for this policy, {LEAST_EFFECTIVE_ROWS:.0f} are needed",
         )
-    reward, model = bids.outcomes(), bids.chances * bids.kept
-    return _Terms(
-        weighted=(weights * reward).sum(axis=1),
-        weight=weight,
-        robust=(policy * model).sum(axis=1) + (weights * (reward - model)).sum(axis=1),
-        widest=float((most * bids.kept).sum(axis=1).max()),
-        effective=effective,
-    )
+    return _Seen(policy, weights, weight, float((most * bids.kept).sum(axis=1).max()), effective)
+
+
+def _terms(bids: SentBids, seen: _Seen, outcomes: Floats) -> tuple[Floats, Floats]:
+    """Return weighted rewards, and terms of the doubly robust estimate, both ``float64[row]``."""
+    model = bids.chances * bids.kept
+    weighted: Floats = (seen.weights * outcomes).sum(axis=1)
+    robust: Floats = (seen.policy * model).sum(axis=1) + (seen.weights * (outcomes - model)).sum(axis=1)
+    return weighted, robust

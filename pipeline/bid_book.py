@@ -1,13 +1,13 @@
 """What became of our bundles: in the air until their block comes, settled after it.
 
 A settlement belongs to a block. Where that block is replaced, its bundles are in the air again
-and what was learned from them is forgotten.
+and what was learned from them is forgotten. What that takes is kept for as long as a block can be replaced.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from execution.journal import Journal
 from execution.prestate import Rpc
 from execution.settlement import settle
 from market.pools.spec import PoolSpec
+from market.state import JOURNAL_DEPTH
 from models.bidding import BidModel
 
 
@@ -49,7 +50,7 @@ class OpenBundle:
 @dataclass(frozen=True, slots=True)
 class _Settled:
     was: OpenBundle
-    bid: SettledBid
+    block_number: int
     learned_before: Mapping[str, Any]
     """The bid model just before this settlement."""
 
@@ -88,7 +89,8 @@ class BidBook:
         self._executor = executor
         self._wrapped_native = wrapped_native
         self._open: list[OpenBundle] = []
-        self._settled: list[_Settled] = []
+        self._bids: list[SettledBid] = []
+        self._revocable: deque[_Settled] = deque()
 
     @property
     def in_the_air(self) -> bool:
@@ -98,11 +100,11 @@ class BidBook:
     @property
     def bids(self) -> tuple[SettledBid, ...]:
         """Settled bundles, oldest first."""
-        return tuple(settled.bid for settled in self._settled)
+        return tuple(self._bids)
 
     def verdicts(self) -> Counter[Reason]:
         """Return how often each verdict was given."""
-        return Counter(settled.bid.settlement.verdict for settled in self._settled)
+        return Counter(bid.settlement.verdict for bid in self._bids)
 
     def add(self, bundle: OpenBundle) -> None:
         """Keep a bundle until its block comes."""
@@ -142,17 +144,21 @@ class BidBook:
             learned_before = self._model.state()
             bid = await self._judge(bundle)
             self._open.remove(bundle)
-            self._settled.append(_Settled(bundle, bid, learned_before))
+            self._bids.append(bid)
+            self._revocable.append(_Settled(bundle, bid.settlement.block_number, learned_before))
             self._learn(bid, bundle.decision)
-        return [settled.bid for settled in self._settled[len(self._settled) - len(due) :]]
+        while self._revocable and self._revocable[0].block_number <= number - JOURNAL_DEPTH:
+            self._revocable.popleft()
+        return self._bids[len(self._bids) - len(due) :]
 
     async def reopen(self, from_number: int) -> None:
         """Take back every settlement in blocks from this height on: they were replaced."""
-        orphaned = [each for each in self._settled if each.bid.settlement.block_number >= from_number]
+        orphaned = [each for each in self._revocable if each.block_number >= from_number]
         if not orphaned:
             return
         await asyncio.to_thread(self._journal.reopen, from_number)
-        self._settled = [each for each in self._settled if each not in orphaned]
+        self._revocable = deque(each for each in self._revocable if each.block_number < from_number)
+        self._bids = [bid for bid in self._bids if bid.settlement.block_number < from_number]
         self._open = [each.was for each in orphaned] + self._open
         # what was learned is forgotten; dice that were thrown are not thrown again
         self._model.restore({**orphaned[0].learned_before, "random": self._model.state()["random"]})
@@ -181,4 +187,5 @@ class BidBook:
         settlement = bid.settlement
         if settlement.verdict in (Reason.LANDED, Reason.OUTBID):
             won = settlement.verdict is Reason.LANDED
-            self._model.observe(bid.gross, decision.bid, won, None if won else settlement.winning_bid)
+            least = settlement.least_winning_bid(decision.gas_estimate)
+            self._model.observe(bid.gross, decision.bid, won, None if least is None else least - 1)

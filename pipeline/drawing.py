@@ -97,7 +97,7 @@ def sent_draw(decision_id: str, drawn: DrawnBid, gross: int, passes: Callable[[i
 
     Examples
     --------
-    >>> drawn = DrawnBid("p", "1", 50, 1, (0, 500_000, 900_000), (0.1, 0.5, 0.9), (0.1, 0.8, 0.1))
+    >>> drawn = DrawnBid("p", "1", 50, 1, (0, 500_000, 900_000), (0.1, 0.5, 0.9), (0.1, 0.8, 0.1), 1)
     >>> draw = sent_draw("decision-1", drawn, 100, lambda bid: bid < 60)
     >>> draw.sendable, [round(chance, 3) for chance in draw.propensities]
     (2, [0.111, 0.889, 0.0])
@@ -117,4 +117,5 @@ def sent_draw(decision_id: str, drawn: DrawnBid, gross: int, passes: Callable[[i
             chance / within if place < sendable else 0.0 for place, chance in enumerate(drawn.propensities)
         ),
         win_probabilities=drawn.win_probabilities,
+        untried=drawn.untried,
     )

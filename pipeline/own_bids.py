@@ -18,10 +18,11 @@ from models.bootstrap import block_length
 from models.drawn_bid import MILLION, bids_of
 from models.intervals import Estimate, ratio_interval
 from models.off_policy import Floats, PolicyValue
-from models.sent_bids import UNKNOWN, SentBids, sent_gain, sent_value
+from models.sent_bids import NEVER, UNKNOWN, SentBids, sent_gain, sent_value
 
-DECIDED = (Reason.LANDED, Reason.OUTBID)
-"""Verdicts that a bid decides. A bundle of any other is censored: another bid would have changed nothing."""
+COMPETED = (Reason.LANDED, Reason.OUTBID, Reason.STATE_MOVED, Reason.REVERTED)
+"""Verdicts on bundles that were there in time and that somebody may have come before. All of them are judged:
+to judge only those that a bid decided would choose rows by what we bid. The others never met a rival."""
 
 FIXED_PPM = (300_000, 500_000, 700_000, 900_000)
 
@@ -54,9 +55,13 @@ class OwnBids:
     policies
         Name and version of who drew the bids, with how many are judged.
     auctions, won, tries
-        Judged auctions, those won, and those where the drawn share was not the likeliest one.
+        Judged auctions, those won, and those where another share was drawn than without tries.
+    unknown
+        Lost auctions of which nobody knows what would have won.
+    outranked
+        Auctions that were lost though our price was the better one: no bid would have won.
     set_aside
-        Bundles that say nothing of bids, by verdict.
+        Bundles that met no rival, by verdict.
     not_drawn
         Settled bundles whose bid was not logged as a draw, or among other shares.
     kept
@@ -69,6 +74,8 @@ class OwnBids:
     auctions: int
     won: int
     tries: int
+    unknown: int
+    outranked: int
     set_aside: Mapping[str, int]
     not_drawn: int
     kept: Estimate | None
@@ -112,29 +119,30 @@ def judge_own_bids(journal: Journal, randomness: Randomness | None = None) -> Ow
     draws = {draw.decision_id: draw for draw in journal.bid_draws()}
     decisions = {decision.decision_id: decision for decision in journal.decisions()}
     settled = journal.settlements()
-    decided = [one for one in settled if one.verdict in DECIDED]
+    competed = [one for one in settled if one.verdict in COMPETED]
     # the shares of the newest draw; a policy on others cannot be put into one table with them
     shares = next(reversed(draws.values())).shares_ppm if draws else ()
     sent = [
         _Sent(decisions[one.decision_id], one, draws[one.decision_id])
-        for one in decided
+        for one in competed
         if one.decision_id in draws and draws[one.decision_id].shares_ppm == shares
     ]
-    aside = dict(Counter(one.verdict.value for one in settled if one.verdict not in DECIDED))
+    aside = dict(Counter(one.verdict.value for one in settled if one.verdict not in COMPETED))
     names = dict(Counter(f"{one.draw.policy} {one.draw.version}" for one in sent))
     if not sent:
-        return OwnBids(names, 0, 0, 0, aside, len(decided), None, ())
+        return OwnBids(names, 0, 0, 0, 0, 0, aside, len(competed), None, ())
     bids = _table(sent)
     random = (randomness or Randomness(1)).stream("intervals of own bids")
     length = block_length(len(bids), 1)
-    tries = int((bids.propensities.argmax(axis=1) != bids.action).sum())
     return OwnBids(
         policies=names,
         auctions=len(bids),
         won=int(bids.won.sum()),
-        tries=tries,
+        tries=sum(_untried(one.draw) != one.draw.action for one in sent),
+        unknown=int((bids.enough == UNKNOWN).sum()),
+        outranked=int((bids.outranked != NEVER).sum()),
         set_aside=aside,
-        not_drawn=len(decided) - len(sent),
+        not_drawn=len(competed) - len(sent),
         kept=ratio_interval(bids.realised(), np.ones(len(bids)), random, length=length),
         rows=tuple(
             OwnBidRow(
@@ -148,12 +156,14 @@ def judge_own_bids(journal: Journal, randomness: Randomness | None = None) -> Ow
 
 
 def _table(sent: list[_Sent]) -> SentBids:
+    enough, outranked = zip(*map(_least_places, sent), strict=True)
     return SentBids(
         propensities=np.array([one.draw.propensities for one in sent]),
         chances=np.clip(np.array([one.draw.win_probabilities for one in sent]), 0.0, 1.0),
         kept=np.array([_kept(one) for one in sent]),
         action=np.array([one.draw.action for one in sent], dtype=np.int64),
-        enough=np.array([_enough(one) for one in sent], dtype=np.int64),
+        enough=np.array(enough, dtype=np.int64),
+        outranked=np.array(outranked, dtype=np.int64),
     )
 
 
@@ -164,24 +174,30 @@ def _kept(sent: _Sent) -> list[float]:
     return [max(value - bid, 0) / value for bid in bids_of(gross, sent.draw.shares_ppm)]
 
 
-def _enough(sent: _Sent) -> int:
-    winning, draw = sent.settlement.winning_bid, sent.draw
+def _least_places(sent: _Sent) -> tuple[int, int]:
+    """Return the place of the least share that wins, and of the least that loses at the better price."""
+    decision, draw = sent.decision, sent.draw
     if sent.settlement.verdict is Reason.LANDED:
-        return draw.action
-    # a winner that paid less than we offered paid more per gas; what would have beaten it is not on record
-    if winning is None or winning < sent.decision.bid:
-        return UNKNOWN
-    bids = bids_of(sent.decision.opportunity.gross_profit, draw.shares_ppm)
-    return sum(bid <= winning for bid in bids)
+        return draw.action, NEVER
+    least = sent.settlement.least_winning_bid(decision.gas_estimate)
+    if least is None:
+        return UNKNOWN, NEVER
+    place = sum(bid < least for bid in bids_of(decision.opportunity.gross_profit, draw.shares_ppm))
+    return (place, NEVER) if decision.bid < least else (len(draw.shares_ppm), place)
+
+
+def _untried(draw: BidDraw) -> int:
+    """Return the place that would have been drawn without tries; the likeliest where it is not recorded."""
+    return draw.propensities.index(max(draw.propensities)) if draw.untried is None else draw.untried
 
 
 def _policies(sent: list[_Sent], bids: SentBids) -> dict[str, Floats]:
     """Return our policy without its tries, and fixed shares; what no check lets through is not bid."""
-    likeliest = bids.propensities.argmax(axis=1)
-    policies = {"without tries": np.eye(bids.kept.shape[1])[likeliest]}
+    untried = np.array([_untried(one.draw) for one in sent], dtype=np.int64)
+    shares = {"without tries": untried}
     for ppm in FIXED_PPM:
         place = sum(share <= ppm for share in sent[0].draw.shares_ppm) - 1
-        policy = np.zeros(bids.kept.shape)
-        policy[[one.draw.sendable > place for one in sent], place] = 1.0
-        policies[f"always {ppm * 100 // MILLION} %"] = policy
-    return policies
+        shares[f"always {ppm * 100 // MILLION} %"] = np.full(len(sent), place)
+    sendable = np.array([one.draw.sendable for one in sent])
+    everything = np.eye(bids.kept.shape[1])
+    return {name: everything[place] * (place < sendable)[:, None] for name, place in shares.items()}

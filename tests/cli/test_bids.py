@@ -63,3 +63,43 @@ def test_a_run_that_is_not_there_and_one_without_a_journal_are_refused(tmp_path:
     (tmp_path / "empty").mkdir()
     assert "left no journal.db" in refused("bids", tmp_path / "empty")
     assert not (tmp_path / "empty" / "journal.db").exists()
+
+
+def test_only_the_journal_that_was_named_is_read_and_it_is_not_written_to(run: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "run?b#c"
+    odd.mkdir()
+    (run / "journal.db").rename(odd / "journal.db")
+    before = (odd / "journal.db").read_bytes()
+    assert json.loads(omniarb("bids", odd, "--json").stdout)["auctions"] > 40
+    assert [file.name for file in odd.iterdir()] == ["journal.db"]
+    assert (odd / "journal.db").read_bytes() == before
+    assert not (tmp_path / "run").exists()
+    (run / "journal.db").touch()
+    assert "is no execution journal" in refused("bids", run)
+    assert (run / "journal.db").stat().st_size == 0
+
+
+def test_a_damaged_row_is_one_line_with_its_decision(run: Path) -> None:
+    engine = open_database(f"sqlite:///{run / 'journal.db'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE settlements SET verdict = 'weather' WHERE rowid = 3")
+    engine.dispose()
+    assert "decision-000003" in refused("bids", run, code=1)
+
+
+def test_what_a_journal_leaves_open_is_said(run: Path) -> None:
+    engine = open_database(f"sqlite:///{run / 'journal.db'}")
+    with engine.begin() as connection:
+        lost = "UPDATE settlements SET rival_payment_wei = '1', verdict = 'state_moved' WHERE rowid = 2"
+        connection.exec_driver_sql(lost)
+        connection.exec_driver_sql("UPDATE settlements SET verdict = 'late' WHERE rowid = 3")
+        connection.exec_driver_sql("UPDATE settlements SET verdict = 'reverted' WHERE rowid = 4")
+        connection.exec_driver_sql("UPDATE settlements SET rival_gas = NULL WHERE rowid = 4")
+    engine.dispose()
+    text = " ".join(plain(omniarb("bids", run).output).split())
+    for said in (
+        "1 lost at the better price",
+        "1 lost to an unknown price",
+        "met no rival, not judged: 1 late",
+    ):
+        assert said in text

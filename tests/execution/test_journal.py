@@ -113,6 +113,67 @@ def test_a_journal_from_before_bids_were_logged_goes_on(opened, case, url):
     assert again.decisions() == (case.decision(1), case.decision(2))
 
 
+def test_a_journal_from_before_a_rivals_gas_was_kept_goes_on(opened, case, url):
+    journal = opened()
+    recorded(journal, case, (1,))
+    journal.record_decision(case.decision(2), draw(2))
+    engine = open_database(url)
+    with engine.begin() as connection:
+        for table, column in (
+            ("settlements", "rival_payment_wei"),
+            ("settlements", "rival_gas"),
+            ("bid_draws", "untried"),
+        ):
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
+    engine.dispose()
+    again = opened()
+    assert again.settlements() == (settlement(1, block_number=101),)
+    assert again.bid_draws() == (draw(2),)
+    again.claim(case.bundle(2))
+    outbid = settlement(2, block_number=102, rival_payment=HUGE, rival_gas=150_000)
+    again.record_settlement(outbid)
+    again.record_decision(case.decision(3), replace(draw(3), untried=2))
+    assert opened().settlements() == (settlement(1, block_number=101), outbid)
+    assert opened().bid_draws() == (draw(2), replace(draw(3), untried=2))
+
+
+@pytest.mark.parametrize(
+    ("damage", "read"),
+    [
+        ("UPDATE bid_draws SET propensities = '[0.1'", Journal.bid_draws),
+        ("UPDATE bid_draws SET propensities = '[1.0]'", Journal.bid_draws),
+        ("UPDATE bid_draws SET propensities = '[0.05, NaN, 0.95]'", Journal.bid_draws),
+        ("UPDATE bid_draws SET propensities = '7'", Journal.bid_draws),
+        ("UPDATE bid_draws SET win_probabilities = '[]'", Journal.bid_draws),
+        ("UPDATE bid_draws SET win_probabilities = '[0.1, \"a\", 1.0]'", Journal.bid_draws),
+        ("UPDATE bid_draws SET shares_ppm = '[0, 20000, 1e6]'", Journal.bid_draws),
+        ("UPDATE bid_draws SET action = 77", Journal.bid_draws),
+        ("UPDATE bid_draws SET action = 'x'", Journal.bid_draws),
+        ("UPDATE bid_draws SET untried = -1", Journal.bid_draws),
+        ("UPDATE decisions SET bid_wei = 'abc'", Journal.decisions),
+        ("UPDATE decisions SET opportunity = '[]'", Journal.decisions),
+        ("UPDATE decisions SET opportunity = '{'", Journal.decisions),
+        ("UPDATE bundles SET raw_transactions = '[5]'", Journal.unsettled),
+        ("UPDATE settlements SET verdict = 'weather'", Journal.settlements),
+        ("UPDATE settlements SET rival_payment_wei = '1.5'", Journal.settlements),
+        ("UPDATE settlements SET rival_gas = 'x'", Journal.settlements),
+    ],
+)
+def test_a_damaged_row_is_refused_by_the_name_of_its_decision(opened, case, url, damage, read):
+    journal = opened()
+    journal.record_decision(case.decision(1), draw(1))
+    journal.claim(case.bundle(1))
+    if read is Journal.settlements:
+        journal.record_settlement(settlement(1, rival_payment=5, rival_gas=6))
+    assert read(journal)
+    engine = open_database(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(damage)
+    engine.dispose()
+    with pytest.raises(ExecutionError, match="decision-000001"):
+        read(opened())
+
+
 def test_a_bundle_without_settlement_is_listed_after_a_restart(opened, case):
     journal = opened()
     for number in (1, 2, 3):

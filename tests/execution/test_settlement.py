@@ -166,6 +166,50 @@ def test_an_arbitrage_that_paid_more_per_gas_outbid_us(case):
     assert judged(case, facts(case, rivals=(cheaper,))).verdict is Reason.OUTBID
 
 
+def test_the_rival_is_the_one_that_a_builder_ranks_first_and_its_gas_is_told(case):
+    dear = rival(case.pair, case.pool, payment=9 * 10**16, gas_used=400_000)
+    cheap = rival(case.pair, case.pool, payment=6 * 10**16, gas_used=100_000, index=1)
+    settled = judged(case, facts(case, rivals=(dear, cheap)))
+    assert settled.verdict is Reason.OUTBID
+    assert (settled.winning_bid, settled.rival_payment, settled.rival_gas) == (
+        6 * 10**16,
+        6 * 10**16,
+        100_000,
+    )
+    assert settled.least_winning_bid(200_000) == 12 * 10**16 + 1
+    included = judged(case, facts(case, receipt=receipt(case)))
+    assert (included.rival_payment, included.rival_gas, included.least_winning_bid(1)) == (None, None, None)
+
+
+@given(
+    paid=st.integers(0, 10**18),
+    gas=st.integers(21_000, 10**6),
+    ours=st.integers(21_000, 10**6),
+    bid=st.integers(0, 10**18),
+)
+def test_outbid_means_that_our_bid_was_below_the_least_winning_one(case, paid, gas, ours, bid):
+    decision = case.decision(bid=bid, gas_estimate=ours)
+    settled = judged(
+        case, facts(case, rivals=(rival(case.pair, case.pool, payment=paid, gas_used=gas),)), decision
+    )
+    least = settled.least_winning_bid(ours)
+    assert (settled.verdict is Reason.OUTBID) == (bid < least) == (bid * gas <= paid * ours)
+
+
+def test_an_arbitrage_that_paid_more_but_less_per_gas_moved_the_state(case):
+    heavy = rival(case.pair, case.pool, payment=5 * 10**16, gas_used=900_000)
+    settled = judged(case, facts(case, rivals=(heavy,)))
+    assert (settled.verdict, settled.rival_gas) == (Reason.STATE_MOVED, 900_000)
+    assert settled.least_winning_bid(200_000) < 4 * 10**16
+
+
+def test_a_price_of_which_one_is_unknown_is_not_told_as_the_one_to_beat(case):
+    rivals = (rival(case.pair, case.pool), rival(case.pair, case.pool, payment=None, index=1))
+    settled = judged(case, facts(case, rivals=rivals))
+    assert (settled.verdict, settled.winning_bid) == (Reason.OUTBID, 10**17)
+    assert (settled.rival_payment, settled.rival_gas) == (None, None)
+
+
 def test_an_arbitrage_that_paid_less_in_every_way_moved_the_state(case):
     first_come = rival(case.pair, case.pool, payment=10**15, gas_used=300_000)
     settled = judged(case, facts(case, rivals=(first_come,)))
@@ -184,6 +228,7 @@ def test_an_arbitrage_of_unknown_payment_outbid_us_by_an_unknown_amount(case):
 def test_a_trade_in_one_pool_moved_the_state(case):
     settled = judged(case, facts(case, rivals=(rival(case.pool, payment=10**18),)))
     assert (settled.verdict, settled.winning_bid) == (Reason.STATE_MOVED, None)
+    assert (settled.rival_payment, settled.rival_gas) == (10**18, 200_000)
     assert case.pool in settled.detail
 
 

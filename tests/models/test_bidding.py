@@ -83,8 +83,8 @@ def test_a_bid_is_an_integer_that_never_exceeds_what_is_left(gross: int, gas: in
 )
 def test_more_never_wins_less_often(auctions: list[tuple[int, int, bool, int | None]]) -> None:
     model = BidModel(Randomness(1))
-    for gross, bid, won, winning in auctions:
-        model.observe(gross, bid, won, winning)
+    for gross, bid, won, above in auctions:
+        model.observe(gross, bid, won, None if above is None else bid + above)
     chances = [model.win_probability(share) for share in np.linspace(0, 1.2, 61)]
     assert all(b >= a - 1e-12 for a, b in pairwise(chances))
     assert chances[0] >= 0
@@ -133,6 +133,17 @@ def test_a_state_that_does_not_fit_is_refused() -> None:
         BidModel(Randomness(1)).restore({**state, "won": np.zeros(3)})
     with pytest.raises(ModelError, match="not the state"):
         BidModel(Randomness(1)).restore({})
+
+
+def test_a_rival_cheaper_than_our_lost_bid_contradicts_it_and_teaches_nothing() -> None:
+    model = BidModel(Randomness(1), exploration=0.0)
+    before = model.win_probability(0.6)
+    with pytest.raises(ModelError, match="same gas"):
+        model.observe(ETHER, 6 * ETHER // 10, False, 4 * ETHER // 10)
+    assert (model.win_probability(0.6), model.settled) == (before, 0)
+    # a tie may be lost
+    model.observe(ETHER, 6 * ETHER // 10, False, 6 * ETHER // 10)
+    assert model.win_probability(0.6) < before
 
 
 @pytest.mark.parametrize("auction", [(0, 0, True, None), (1, -1, True, None), (1, 0, False, -5)])
