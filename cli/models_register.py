@@ -52,11 +52,11 @@ def register_winner(config: str, run: str, *, as_json: bool) -> None:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     settings = load_settings(config, os.environ)
     store = TrackingStore(settings.storage.mlflow_home)
+    check_store(store.home)
     if not store.exists:
         raise InputError(
             f"there are no runs in {store.home} yet; make some with `omniarb evolve`", path=str(store.home)
         )
-    check_store(store.home)
     client = store.client()
     winner = _winner(store, client, run)
     snapshot = _snapshot(client, winner)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cli.output import print_json, printable
 from cli.screen import Screen
+from cli.tracking import check_store
 from core.config_loader import load_settings
 from models.alias_requests import Request, open_requests
 from models.ledger import LEDGER, damaged_lines
@@ -27,11 +28,15 @@ def open_registry(config: str, name: str) -> tuple[TrackingStore, str, str]:
     ------
     ConfigError
         If the configuration is wrong.
+    InputError
+        If there is no registry, and none could be made where it should be.
     """
     # its notes about tables and examples are of no use on this screen
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     settings = load_settings(config, os.environ)
     store = TrackingStore(settings.storage.mlflow_home)
+    if not store.exists:
+        check_store(store.home)
     return store, name or settings.models.registered_name, settings.models.alias
 
 

@@ -113,3 +113,7 @@ def say(screen: Screen, done: Registered) -> None:
         f"{done.kept_back:,} rows were kept back; `omniarb models promote {done.version} --name {done.name}` "
         "judges it on them"
     )
+    screen.figure(
+        f"a run asks for forecasts of base fees only: the champion of {done.name} serves whoever loads it "
+        "from MLflow"
+    )

@@ -18,13 +18,24 @@ from core.errors import InputError, ModelError, OmniArbError
 from core.reasons import Reason, Refusal
 from core.seams import Clock
 from models.champion import Champion, load_version
-from models.gate import Gate, Verdict
-from models.ledger import REQUEST, ROLLBACK, Decision, append, deciding, read_ledger, settled
+from models.gate import Gate
+from models.ledger import (
+    PATIENCE_S,
+    REQUEST,
+    Decision,
+    append,
+    deciding,
+    decisions_about,
+    judging,
+    read_ledger,
+)
 from models.promotion import CHAMPION
 from models.registration import alias_version
 from models.registry_view import find_version, list_versions
+from models.rollback import roll_back
 from models.standing import find_standing
 from models.tracking_store import TrackingStore
+from models.verdict import Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +92,9 @@ def decided_version(store: TrackingStore, name: str, alias: str = CHAMPION) -> s
 class Registrar:
     """Decides about aliases of one registered model, and is the only one who writes them down.
 
+    A trial takes long and holds no alias: a rollback, or a run's own study, goes ahead of it. What was judged
+    is carried out only if nothing was decided about the alias meanwhile.
+
     Parameters
     ----------
     store, name
@@ -97,19 +111,29 @@ class Registrar:
     champion: str = CHAMPION
 
     def settle_requests(
-        self, gate: Gate, *, who: str, aliases: Sequence[str] = ALIASES
+        self, gate: Gate | Refusal, *, who: str, aliases: Sequence[str] = ALIASES
     ) -> tuple[Decision, ...]:
         """Decide every open request; call it as often as you like.
+
+        Parameters
+        ----------
+        gate
+            Who judges, or why nobody can: every request is refused for that then.
+        who
+            Who decides, for the ledger.
+        aliases
+            Aliases that are looked at.
 
         Raises
         ------
         ModelError
-            If another process decides just now, or the store cannot be written.
+            If another process decides just now, or decided about the same alias meanwhile
+            (``fields['reason']`` is ``BUSY``), or the store cannot be written.
         InputError
-            If there is no such model, or the database cannot be used.
+            If there is no such model, or the database, or the files of what serves, cannot be read.
         """
         list_versions(self.store, self.name)
-        with self.store.writing(), deciding(self.store):
+        with self.store.writing(), judging(self.store):
             requests = open_requests(self.store, self.name, aliases)
             return tuple(self._decide(gate, request, who) for request in requests)
 
@@ -121,73 +145,22 @@ class Registrar:
         ModelError
             As :meth:`settle_requests`.
         InputError
-            If there is no such version, it has the alias already, or the database cannot be used.
+            If there is no such version, it has the alias already, or as :meth:`settle_requests`.
         """
         find_version(self.store, self.name, version)
-        with self.store.writing(), deciding(self.store):
+        with self.store.writing(), judging(self.store):
             before = decided_version(self.store, self.name, alias)
             if before == version:
                 raise InputError(f"version {version} of {self.name} is {alias} already", version=version)
             return self._decide(gate, Request(alias, version, before), who)
 
     def rollback(self, alias: str, *, who: str) -> Decision:
-        """Give an alias back to the version that had it before, without a test: going back must be instant.
+        """Give an alias back to the version before, at once; see :func:`models.rollback.roll_back`."""
+        return roll_back(self.store, self.name, alias, who=who, clock=self.clock)
 
-        A version that does not load any more is passed over.
-
-        Raises
-        ------
-        ModelError
-            As :meth:`settle_requests`, or if no earlier version loads.
-        InputError
-            If no version had the alias before, or the database cannot be used.
-        """
-        list_versions(self.store, self.name)
-        with self.store.writing(), deciding(self.store):
-            client = self.store.client()
-            now = alias_version(client, self.name, alias)
-            earlier = settled(self.store, self.name, alias)
-            while earlier and earlier[-1] == now:
-                earlier.pop()
-            if not earlier:
-                raise InputError(
-                    f"the ledger knows no version that was {alias} of {self.name} before; promote one with "
-                    "`omniarb models promote`",
-                    alias=alias,
-                )
-            version, passed_over = self._newest_that_loads(earlier)
-            why = f"rolled back from version {now}" if now else "rolled back"
-            decision = Decision(
-                ROLLBACK,
-                who,
-                self.name,
-                alias,
-                now,
-                version,
-                version,
-                None,
-                why,
-                {"passed_over": passed_over},
-            )
-            client.set_registered_model_alias(self.name, alias, version)
-            append(self.store, decision, self.clock)
-            return decision
-
-    def _newest_that_loads(self, versions: list[str]) -> tuple[str, dict[str, str]]:
-        passed_over: dict[str, str] = {}
-        for version in reversed(versions):
-            try:
-                load_version(self.store, self.name, version)
-            except (ModelError, InputError) as error:
-                passed_over[version] = error.message
-            else:
-                return version, passed_over
-        raise ModelError(
-            f"none of the earlier versions {', '.join(passed_over)} of {self.name} loads; train another one",
-            versions=list(passed_over),
-        )
-
-    def _decide(self, gate: Gate, request: Request, who: str) -> Decision:
+    def _decide(self, gate: Gate | Refusal, request: Request, who: str) -> Decision:
+        begun = decisions_about(self.store, self.name, request.alias)
+        was_away = find_standing(self.store, self.name, request.alias).asked is None
         verdict = self._verdict(gate, request)
         refusal = verdict.refusal
         decision = Decision(
@@ -202,48 +175,71 @@ class Registrar:
             why=refusal.detail if refusal else _praise(verdict),
             evidence=asdict(verdict.evidence) if verdict.evidence else {},
         )
-        self._carry_out(self.store.client(), request, decision)
+        with deciding(self.store, PATIENCE_S):
+            self._check_still_open(request, begun, was_away=was_away)
+            self._carry_out(self.store.client(), request, decision)
         return decision
 
-    def _verdict(self, gate: Gate, request: Request) -> Verdict:
+    def _check_still_open(self, request: Request, begun: int, *, was_away: bool) -> None:
+        """Refuse to carry out what was judged against another champion, or twice with the same evidence."""
+        standing = find_standing(self.store, self.name, request.alias)
+        decided = decisions_about(self.store, self.name, request.alias)
+        if decided != begun or request.before not in (standing.decided, standing.holder):
+            raise ModelError(
+                f"while version {request.asked} of {self.name} was judged, something else was decided about "
+                f"{request.alias}; ask again",
+                reason=Reason.BUSY,
+            )
+        now = standing.asked
+        if now not in (request.asked, request.before) and not (now is None and was_away):
+            raise ModelError(
+                f"{request.alias} of {self.name} points to {f'version {now}' if now else 'nothing'} by now; "
+                "decide that first (`omniarb models promote`)",
+                alias=request.alias,
+            )
+
+    def _verdict(self, gate: Gate | Refusal, request: Request) -> Verdict:
+        if isinstance(gate, Refusal):
+            return Verdict(gate)
         try:
             candidate = load_version(self.store, self.name, request.asked)
         except ModelError as error:
             return Verdict(Refusal(Reason.MODEL_UNUSABLE, error.message))
+        except InputError as error:
+            if error.fields.get("reason") is not Reason.REGISTRY_UNREACHABLE:
+                raise
+            return Verdict(Refusal(Reason.REGISTRY_UNREACHABLE, error.message))
         serves = request.alias == self.champion
         incumbent = self._incumbent(request.before) if serves else None
         try:
             if not serves:
                 return Verdict(gate.fits(candidate))
-            return gate.judge(candidate, incumbent, self._attempt(request))
+            return gate.judge(candidate, incumbent, self._attempt(request, gate.trial.data_hash))
         except Exception as error:  # a gate that fails has proven nothing, so nobody passes
             said = error.message if isinstance(error, OmniArbError) else f"{type(error).__name__}: {error}"
             log.warning("gate_failed", version=request.asked, alias=request.alias, error=repr(error))
             return Verdict(Refusal(Reason.GATE_FAILED, f"the gate could not test it: {said}"))
 
     def _incumbent(self, version: str | None) -> Champion | None:
-        """Load what serves; a version that does not load, or was deleted, defends nothing."""
-        if version is None or not self._exists(version):
+        """Load what serves; a version that does not load defends nothing."""
+        if version is None:
             return None
         try:
             return load_version(self.store, self.name, version)
         except ModelError:
             return None
 
-    def _exists(self, version: str) -> bool:
-        return version in {view.version for view in list_versions(self.store, self.name)}
-
-    def _attempt(self, request: Request) -> int:
-        """Return how often this was tested before, plus one."""
-        same: list[Any] = [
+    def _attempt(self, request: Request, data_hash: str) -> int:
+        """Return how often the place was asked for by this version, or on this data by any, plus one."""
+        place = (self.name, request.alias, request.before, REQUEST)
+        tested: list[Any] = [
             entry
             for entry in read_ledger(self.store)
-            if (entry["name"], entry["alias"], entry["from"], entry.get("asked"))
-            == (self.name, request.alias, request.before, request.asked)
-            and entry.get("kind") == REQUEST
+            if (entry["name"], entry["alias"], entry["from"], entry.get("kind")) == place
             and entry["evidence"]
+            and (entry.get("asked") == request.asked or entry["evidence"].get("data_hash") == data_hash)
         ]
-        return len(same) + 1
+        return len(tested) + 1
 
     def _carry_out(self, client: MlflowClient, request: Request, decision: Decision) -> None:
         """Move the alias to where it was decided to be, tag the version, and write the ledger.
@@ -251,19 +247,12 @@ class Registrar:
         A crash between two writes leaves an open request at worst, never a decision nobody took: an alias
         is given before it is written down, and taken back after.
         """
-        now = alias_version(client, self.name, request.alias)
-        if now not in (request.asked, request.before):
-            raise ModelError(
-                f"{request.alias} of {self.name} points to {f'version {now}' if now else 'nothing'} by now; "
-                "decide that first (`omniarb models promote`)",
-                alias=request.alias,
-            )
         accepted = decision.reason is None
         if accepted:
             client.set_registered_model_alias(self.name, request.alias, request.asked)
         append(self.store, decision, self.clock)
-        if not accepted and now == request.asked:
-            if request.before is None or not self._exists(request.before):
+        if not accepted and alias_version(client, self.name, request.alias) == request.asked:
+            if request.before is None:
                 client.delete_registered_model_alias(self.name, request.alias)
             else:
                 client.set_registered_model_alias(self.name, request.alias, request.before)
@@ -278,6 +267,8 @@ def _praise(verdict: Verdict) -> str:
     evidence = verdict.evidence
     if evidence is None:
         return "it loads, answers its example and reads the features computed here"
+    if evidence.skill == 0:
+        return f"nothing serves that it could be compared with, and {evidence.baseline} is the best baseline"
     return (
         f"skill {evidence.skill:+.4f} ({evidence.skill_lower:+.4f} to {evidence.skill_upper:+.4f}) against "
         f"{evidence.incumbent} over {evidence.forecasts} forecasts, evidence {evidence.e_value:.3g} of "

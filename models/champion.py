@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.pyfunc import load_model
 
-from core.errors import ModelError
+from core.errors import InputError, ModelError
 from core.reasons import Reason
 from models.forecaster import Forecaster
 from models.promotion import CHAMPION
@@ -59,16 +62,18 @@ def find_champion(store: TrackingStore, name: str, alias: str = CHAMPION) -> str
     InputError
         If the database cannot be used.
     """
-    version = find_standing(store, name, alias).holder
-    if version is None:
-        raise ModelError(
-            f"no model serves as {name}@{alias}; train and promote one with `omniarb run`, "
-            "or set the alias in MLflow",
-            reason=Reason.NO_CHAMPION,
-            name=name,
-            alias=alias,
+    standing = find_standing(store, name, alias)
+    if standing.holder is None:
+        refusal = standing.refusal
+        why = (
+            refusal.detail
+            if refusal is not None and standing.ruled
+            else ("train and promote one with `omniarb run`, or set the alias in MLflow")
         )
-    return version
+        raise ModelError(
+            f"no model serves as {name}@{alias}; {why}", reason=Reason.NO_CHAMPION, name=name, alias=alias
+        )
+    return standing.holder
 
 
 def load_champion(store: TrackingStore, name: str, alias: str = CHAMPION) -> Champion:
@@ -90,20 +95,19 @@ def load_version(store: TrackingStore, name: str, version: str) -> Champion:
     Raises
     ------
     ModelError
-        If it cannot be loaded, is not a forecaster of this project, or fails on its example.
+        If it does not load, is not a forecaster of this project, or fails on its example: it never will work.
     InputError
-        If the database cannot be used, or has no such version.
+        If there is no such version, the database cannot be used, or the version's files cannot be read
+        (``fields['reason']`` is ``REGISTRY_UNREACHABLE`` then): it may work the next time.
     """
-    client = store.client()
-    with store.reading():
-        tags = client.get_model_version(name, version).tags
-        uri = client.get_model_version_download_uri(name, version)
+    tags, folder = _fetch(store, name, version)
     try:
-        folder = Path(download_artifacts(artifact_uri=uri, tracking_uri=store.uri))
         served: Any = load_model(str(folder), suppress_warnings=True)
         loaded = served.unwrap_python_model()
         example = Model.load(str(folder)).load_input_example(str(folder))
     except Exception as error:  # a version is somebody's code: whatever it raises, it does not load
+        if _bytes_are_missing(error, folder):
+            raise _unreachable(name, version, error) from error
         raise _broken(name, version, f"does not load ({type(error).__name__}: {error})") from error
     snapshot = getattr(loaded, "snapshot", None)
     if not isinstance(snapshot, Snapshot) or example is None:
@@ -118,6 +122,47 @@ def load_version(store: TrackingStore, name: str, version: str) -> Champion:
         baseline=tags.get("baseline", ""),
         nominal=float(tags.get("nominal", "nan")),
         snapshot=snapshot,
+    )
+
+
+def _fetch(store: TrackingStore, name: str, version: str) -> tuple[Mapping[str, str], Path]:
+    """Return a version's tags, and the folder its files are in."""
+    client = store.client()
+    with store.reading():
+        try:
+            tags = client.get_model_version(name, version).tags
+            uri = client.get_model_version_download_uri(name, version)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise InputError(
+                f"there is no version {version} of {name}; it was never registered, or was deleted in MLflow",
+                name=name,
+                version=version,
+            ) from None
+    try:
+        return tags, Path(download_artifacts(artifact_uri=uri, tracking_uri=store.uri))
+    except (OSError, MlflowException) as error:
+        raise _unreachable(name, version, error) from error
+
+
+def _bytes_are_missing(error: BaseException | None, folder: Path) -> bool:
+    """Return whether loading failed because the disk did, and not because of what was read from it."""
+    if not (folder / MLMODEL_FILE_NAME).is_file():
+        return True
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _unreachable(name: str, version: str, error: Exception) -> InputError:
+    first_line = str(error).partition("\n")[0]
+    return InputError(
+        f"the files of version {version} of {name} cannot be read ({type(error).__name__}: {first_line}); "
+        "bring them back, or delete the version in MLflow if they are lost",
+        reason=Reason.REGISTRY_UNREACHABLE,
+        name=name,
+        version=version,
     )
 
 

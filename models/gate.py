@@ -18,9 +18,11 @@ from models.bootstrap import Skill, block_length, bootstrap_skill
 from models.champion import Champion
 from models.evaluation import Series
 from models.experts import GivenBaseline
-from models.sequential_test import bet_on_losses, bet_on_values, needed
+from models.sequential_test import bet_on_losses, bet_on_values, enough_forecasts, needed
 from models.shadow_replay import issue_places, places_learned, serve
+from models.snapshot import Snapshot
 from models.trial_data import TrialData
+from models.verdict import Evidence, Verdict
 
 NetValue = Callable[[Series], NDArray[np.float64]]
 """Wei that acting on each forecast would have brought, ``float64[forecast]``."""
@@ -49,70 +51,13 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """The numbers a decision was made on, as the ledger keeps them.
+class _Opponent:
+    """Who must be beaten: its name, its forecasts, rows it has learned from, why it is not the champion."""
 
-    Parameters
-    ----------
-    source, data_hash, first_block, last_block, forecasts
-        Recording, and the blocks that were forecast and judged.
-    features
-        Digest of the candidate's feature schema.
-    features_checked
-        Whether the rows were compared with the batch path.
-    incumbent, incumbent_learned
-        Version that serves, or the baseline that stands in for none; and from how many of the judged rows it
-        has learned. Those speak for it more than they should, so its place is harder to take.
-    e_value, needed, attempt
-        Evidence that the candidate's errors are smaller, how much this attempt needs.
-    skill, skill_lower, skill_upper
-        Against the incumbent, with a 95 % interval by block bootstrap.
-    baseline, baseline_skill
-        Hardest baseline on these blocks, and the candidate's skill against it.
-    coverage, nominal
-        Share of the candidate's intervals that held their label, and the share aimed at; NaN for a
-        probability, which has none: its loss judges how well it is calibrated.
-    value_e_value, value_gain_wei
-        Evidence that the candidate earns more, and by how much per forecast; ``None`` if not asked.
-    """
-
-    source: str
-    data_hash: str
-    first_block: int
-    last_block: int
-    forecasts: int
-    features: str
-    features_checked: bool
-    incumbent: str
-    incumbent_learned: int
-    e_value: float
-    needed: float
-    attempt: int
-    skill: float
-    skill_lower: float
-    skill_upper: float
-    baseline: str
-    baseline_skill: float
-    coverage: float
-    nominal: float
-    value_e_value: float | None = None
-    value_gain_wei: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a candidate may serve.
-
-    Parameters
-    ----------
-    refusal
-        Why not; ``None`` if it may.
-    evidence
-        What it was decided on; ``None`` if no forecast was compared.
-    """
-
-    refusal: Refusal | None
-    evidence: Evidence | None = None
+    name: str
+    said: Series
+    learned: int = 0
+    champion_failed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +103,16 @@ class Gate:
         Parameters
         ----------
         candidate, incumbent
-            Loaded versions; without an incumbent the hardest baseline stands in for it.
+            Loaded versions; without an incumbent, or if it cannot be put through the trial, the hardest
+            baseline stands in for it.
         attempt
-            How often the candidate has asked to take this incumbent's place, this time included.
+            How often this incumbent's place was asked for, by the candidate or by anybody on the same data,
+            this time included.
 
         Raises
         ------
         ModelError
-            If the incumbent or a baseline cannot be put through the trial.
+            If a baseline cannot be put through the trial.
         """
         refusal = self.fits(candidate) or _other_target(candidate, incumbent)
         if refusal is not None:
@@ -199,17 +146,48 @@ class Gate:
         places: range,
         attempt: int,
     ) -> Verdict:
-        snapshot, trial = candidate.snapshot, self.trial
-        labels = trial.labels(snapshot.horizon_blocks)
-        overlap, loss = labels.overlap(places), trial.loss(served)
+        trial, labels = self.trial, self.trial.labels(candidate.snapshot.horizon_blocks)
+        arrival = labels.arrivals(places)
         baselines = {
             name: labels.series(places, said) for name, said in trial.baseline_values(places).items()
         }
-        hardest = min(baselines, key=lambda name: float(trial.loss(baselines[name]).mean()))
-        against = baselines[hardest] if incumbent is None else serve(incumbent.snapshot, trial, places)
-        skill = _skill(loss, trial.loss(against), overlap)
+        name = min(baselines, key=lambda name: float(trial.loss(baselines[name]).mean()))
+        hardest = _Opponent(name, baselines[name])
+        opponent = self._opponent(incumbent, hardest, places)
+        evidence = self._evidence(candidate.snapshot, served, opponent, hardest, arrival, attempt)
+        if self.net_value is not None:
+            evidence = self._with_value(evidence, served, opponent.said, arrival)
+        is_baseline = candidate.snapshot.forecaster.name in {*baselines, GivenBaseline.name}
+        refusal = self._shortfall(evidence, is_baseline=is_baseline)
+        if refusal is not None and refusal.reason is Reason.NOT_PROVEN_BETTER:
+            refusal = _too_few_to_prove(evidence, trial.loss(opponent.said), arrival) or refusal
+        return Verdict(refusal, evidence)
+
+    def _opponent(self, incumbent: Champion | None, hardest: _Opponent, places: range) -> _Opponent:
+        """Return what serves, or the hardest baseline where nothing does or it cannot be run here."""
+        if incumbent is None:
+            return hardest
+        version, snapshot = f"version {incumbent.version}", incumbent.snapshot
+        try:
+            said = serve(snapshot, self.trial, places)
+        except Exception as error:  # it would fail where it serves, too, so it defends nothing
+            return replace(hardest, champion_failed=f"{version} fails here: {error}")
+        return _Opponent(version, said, places_learned(self.trial, snapshot, places))
+
+    def _evidence(
+        self,
+        snapshot: Snapshot,
+        served: Series,
+        opponent: _Opponent,
+        hardest: _Opponent,
+        arrival: NDArray[np.int64],
+        attempt: int,
+    ) -> Evidence:
+        trial = self.trial
+        loss, against, baseline = (trial.loss(said) for said in (served, opponent.said, hardest.said))
+        skill = _skill(loss, against, arrival)
         held = (served.lower <= served.truth) & (served.truth <= served.upper)
-        evidence = Evidence(
+        return Evidence(
             source=trial.source,
             data_hash=trial.data_hash,
             first_block=int(served.blocks[0]),
@@ -217,30 +195,29 @@ class Gate:
             forecasts=len(loss),
             features=snapshot.schema.digest,
             features_checked=trial.checked,
-            incumbent=hardest if incumbent is None else f"version {incumbent.version}",
-            incumbent_learned=places_learned(trial, incumbent.snapshot, places) if incumbent else 0,
-            e_value=bet_on_losses(trial.loss(against), loss, overlap).e_value,
+            incumbent=opponent.name,
+            incumbent_learned=opponent.learned,
+            e_value=bet_on_losses(against, loss, arrival).e_value,
             needed=needed(self.rules.alpha, attempt),
             attempt=attempt,
             skill=skill.value,
             skill_lower=skill.lower,
             skill_upper=skill.upper,
-            baseline=hardest,
-            baseline_skill=_skill(loss, trial.loss(baselines[hardest]), overlap).value,
+            baseline=hardest.name,
+            baseline_skill=_skill(loss, baseline, arrival).value,
             coverage=float(held.mean()) if trial.has_intervals else math.nan,
             nominal=snapshot.conformal.nominal if trial.has_intervals else math.nan,
+            incumbent_failed=opponent.champion_failed,
         )
-        if self.net_value is not None:
-            evidence = self._with_value(evidence, served, against, overlap)
-        is_baseline = snapshot.forecaster.name in {*baselines, GivenBaseline.name}
-        return Verdict(self._shortfall(evidence, is_baseline=is_baseline), evidence)
 
-    def _with_value(self, evidence: Evidence, served: Series, against: Series, overlap: int) -> Evidence:
+    def _with_value(
+        self, evidence: Evidence, served: Series, against: Series, arrival: NDArray[np.int64]
+    ) -> Evidence:
         assert self.net_value is not None
         ours, theirs = self.net_value(served), self.net_value(against)
         return replace(
             evidence,
-            value_e_value=bet_on_values(theirs, ours, overlap).e_value,
+            value_e_value=bet_on_values(theirs, ours, arrival).e_value,
             value_gain_wei=float((ours - theirs).mean()),
         )
 
@@ -256,6 +233,8 @@ class Gate:
                 Reason.COVERAGE_TOO_LOW,
                 f"its intervals held {evidence.coverage:.3f} of their labels, nominal {evidence.nominal:g}",
             )
+        if is_baseline and evidence.skill == 0 and evidence.incumbent == evidence.baseline:
+            return None  # nothing serves, and this is what stands in for it: nobody loses by it
         if evidence.skill <= 0 or evidence.e_value < evidence.needed:
             return Refusal(
                 Reason.NOT_PROVEN_BETTER,
@@ -284,7 +263,26 @@ def _other_target(candidate: Champion, incumbent: Champion | None) -> Refusal | 
     )
 
 
-def _skill(loss: NDArray[np.float64], against: NDArray[np.float64], overlap: int) -> Skill:
+def _too_few_to_prove(
+    evidence: Evidence, against: NDArray[np.float64], arrival: NDArray[np.int64]
+) -> Refusal | None:
+    """Return that not even a candidate that never errs could have proven it; nothing if it could have."""
+    if evidence.skill <= 0:
+        return None
+    enough = enough_forecasts(against, arrival, evidence.needed)
+    if enough is not None and enough <= evidence.forecasts:
+        return None
+    perfect = bet_on_losses(against, np.zeros_like(against), arrival).e_value
+    return Refusal(
+        Reason.TOO_FEW_FORECASTS,
+        f"{evidence.forecasts} forecasts prove nothing: one that never errs had evidence {perfect:.3g}, "
+        f"and attempt {evidence.attempt} needs {evidence.needed:g}"
+        + (f"; even that one would take about {enough}" if enough else ""),
+    )
+
+
+def _skill(loss: NDArray[np.float64], against: NDArray[np.float64], arrival: NDArray[np.int64]) -> Skill:
+    overlap = int((arrival - np.arange(len(arrival))).max())
     # always the same draws: the same trial gives the same evidence
     random = Randomness(0).stream("gate")
     return bootstrap_skill(loss, against, random, length=block_length(len(loss), overlap))

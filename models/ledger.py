@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO
 
 from core.errors import ModelError
@@ -25,8 +26,10 @@ from models.tracking import LoggedStudy
 from models.tracking_store import TrackingStore
 
 LEDGER = "promotions.jsonl"
-_LOCK = "promotions.lock"
+_DECIDING, _JUDGING = "promotions.lock", "trials.lock"
 _LOOK_AGAIN_S = 0.1
+PATIENCE_S = 20.0
+"""How long to wait for another one who moves an alias just now, which takes seconds. No trial does."""
 _KEYS = ("when", "name", "alias", "from", "to")
 
 STUDY, REQUEST, ROLLBACK = "study", "request", "rollback"
@@ -230,9 +233,14 @@ def held_versions(entries: Iterable[Mapping[str, Any]], name: str, alias: str) -
     return versions
 
 
+def decisions_about(store: TrackingStore, name: str, alias: str) -> int:
+    """Return how many decisions about an alias were written down; none comes between equal numbers."""
+    return sum((entry["name"], entry["alias"]) == (name, alias) for entry in read_ledger(store))
+
+
 @contextmanager
 def deciding(store: TrackingStore, patience_s: float = 0.0) -> Iterator[None]:
-    """Be the only one who decides about aliases of this home.
+    """Be the only one who moves aliases of this home and writes that down; nobody takes long over it.
 
     Parameters
     ----------
@@ -248,20 +256,41 @@ def deciding(store: TrackingStore, patience_s: float = 0.0) -> Iterator[None]:
     OSError
         If the home cannot be written.
     """
+    with _locked(store.home / _DECIDING, patience_s):
+        yield
+
+
+@contextmanager
+def judging(store: TrackingStore) -> Iterator[None]:
+    """Be the only one who puts versions of this home through a gate; aliases may move meanwhile.
+
+    Raises
+    ------
+    ModelError
+        If another one does so.
+    OSError
+        If the home cannot be written.
+    """
+    with _locked(store.home / _JUDGING, 0.0):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, patience_s: float) -> Iterator[None]:
     deadline = time.monotonic() + patience_s
-    with (store.home / _LOCK).open("a") as file:
-        while not _locked(file):
+    # closing the file gives the lock back, also where the process dies
+    with path.open("a") as file:
+        while not _taken(file):
             if time.monotonic() >= deadline:
                 raise ModelError(
-                    f"another process decides about the models in {store.home}; try again when it is done",
+                    f"another process decides about the models in {path.parent}; try again when it is done",
                     reason=Reason.BUSY,
                 )
             time.sleep(_LOOK_AGAIN_S)
         yield
 
 
-def _locked(file: TextIO) -> bool:
-    """Take the lock if nobody has it; closing the file gives it back."""
+def _taken(file: TextIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

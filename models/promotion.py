@@ -43,7 +43,7 @@ __all__ = [
 
 CHAMPION = "champion"
 PATIENCE_S = 120.0
-"""How long a study waits for a gate that is deciding just now."""
+"""How long a study waits for others who move aliases just now. No trial does."""
 
 
 def promote(

@@ -13,8 +13,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from core.errors import InputError
-from models.ledger import read_ledger, settled
+from models.ledger import read_ledger
 from models.registration import DIGEST_TAG
+from models.standing import find_standing
 from models.tracking_store import TrackingStore
 
 
@@ -157,7 +158,9 @@ def explain(store: TrackingStore, view: VersionView) -> Explanation:
         if view.version in {str(entry.get(key)) for key in ("from", "asked", "to") if entry.get(key)}
     ]
     held = sorted({str(entry["alias"]) for entry in entries})
-    serves_as = tuple(alias for alias in held if settled(store, view.name, alias)[-1:] == [view.version])
+    serves_as = tuple(
+        alias for alias in held if find_standing(store, view.name, alias).decided == view.version
+    )
     return Explanation(view, serves_as, _verdict(view, serves_as, mine), _trained_on(run), tuple(mine))
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.errors import ModelError
 from core.reasons import Refusal
 from features.feature import FeatureRow
+from features.registry import LIVE_SCHEMA, SCHEMA
 from models.baselines import ExactFormula, Persistence
 from models.evaluation import Series
 from models.forecaster import Forecaster, Window
@@ -21,6 +22,9 @@ from models.trial_data import Labels, TrialData
 
 SkewCheck = Callable[[Sequence[FeatureRow]], Refusal | None]
 """Recomputes rows by the batch path; a refusal names the first row that differs in a bit."""
+
+_NEVER_LIVE = frozenset(SCHEMA.names) - frozenset(LIVE_SCHEMA.names)
+"""Features that recordings know and no live run: what reads them would be judged on more than it gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,9 @@ class Trial:
         return Labels(self.positions[horizon:], truths, np.arange(len(truths)) + horizon)
 
     def missing(self, snapshot: Snapshot) -> list[str]:
-        """Return the features that a version reads and nobody computes here."""
-        return [name for name in snapshot.schema.names if name not in self.rows[0].names]
+        """Return the features that a version reads and that the rows lack, or that no live run ever fills."""
+        there = set(self.rows[0].names) - _NEVER_LIVE
+        return [name for name in snapshot.schema.names if name not in there]
 
     def skew_refusal(self) -> Refusal | None:
         """Return what the check of the rows says."""

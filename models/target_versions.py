@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from core.seams import Clock
 from models.alias_requests import decided_version
 from models.forecaster import Window
-from models.ledger import STUDY, Decision, append, deciding
+from models.ledger import PATIENCE_S, STUDY, Decision, append, deciding
 from models.registration import register_version
 from models.snapshot import Snapshot
 from models.targets.registry import TARGETS
@@ -103,12 +103,12 @@ def register_baseline(
     InputError
         If the store cannot be opened.
     ModelError
-        If another process decides just now, or the store cannot be written.
+        If another process goes on deciding, or the store cannot be written.
     """
     name = registered_name(snapshot.target)
     if decided_version(store, name, alias) is not None:
         return None
-    why = f"promoted: nothing served yet, and {snapshot.corrects} is the best baseline on the learning rows"
+    why = f"{snapshot.corrects} is the best baseline on the learning rows"
     score = {"baseline": snapshot.corrects, "skill": "0.000000"}
     version = _register(store, snapshot, example, {**score, "why": why, "reason": ""}, run_id=run_id)
     decision = Decision(
@@ -120,10 +120,13 @@ def register_baseline(
         asked=version,
         after=version,
         reason=None,
-        why=why,
+        why=f"promoted: nothing served yet, and {why}",
         evidence={"run": run_id, "baseline": snapshot.corrects},
     )
-    with store.writing(), deciding(store):
+    with store.writing(), deciding(store, PATIENCE_S):
+        # registering takes seconds, in which somebody else may have given the alias away
+        if decided_version(store, name, alias) is not None:
+            return None
         store.client().set_registered_model_alias(name, alias, version)
         append(store, decision, clock)
     return version

@@ -33,11 +33,14 @@ class Labels:
     value: NDArray[np.float64]
     arrival: NDArray[np.int64]
 
-    def overlap(self, places: range) -> int:
-        """Return the most rows from one among the places to the first that finds its label known."""
+    def arrivals(self, places: range) -> NDArray[np.int64]:
+        """Return the first forecast that is issued when each label is known.
+
+        Forecasts among the places whose label came are counted from 0, as in :meth:`series`.
+        """
         rows = np.arange(places.start, places.stop)
         rows = rows[np.isfinite(self.value[rows])]
-        return max(1, int((self.arrival[rows] - rows).max(initial=1)))
+        return np.maximum(np.searchsorted(rows, self.arrival[rows]), np.arange(len(rows)) + 1)
 
     def series(
         self,

@@ -2,8 +2,9 @@
 
 An alias that was moved and not decided yet changes nothing but the status, which says what waits.
 Nothing here knows Ray. One thread does the loading, so the event loop that answers
-requests never waits for it; a version that does not load, or fails on its own example, is
-remembered with the reason and the model that serves goes on serving.
+requests never waits for it. A version that does not load, or fails on its own example, is
+remembered with the reason and the model that serves goes on serving. A registry or files that
+cannot be read are tried again at the next look.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from core.errors import ModelError
+from core.errors import ModelError, OmniArbError
 from core.reasons import Reason, Refusal
 from core.seams import Clock
 from models.champion import Champion
@@ -84,6 +85,8 @@ class ChampionFollower:
         try:
             self._standing = await loop.run_in_executor(self._thread, self._find)
             version = self._standing.holder
+            if version is None and self._standing.ruled and self._standing.gone is None:
+                self._drop()
             # a version's files never change, so one that failed is not tried again
             if self._unusable is not None and self._unusable[0] == version:
                 self._refusal = self._unusable[1]
@@ -91,12 +94,14 @@ class ChampionFollower:
             if version is not None and not self._serves(version):
                 self._swap(await loop.run_in_executor(self._thread, self._load, version))
         except Exception as error:  # whatever the registry or a stranger's model does, we keep serving
-            self._refusal = _refusal(error)
-            if version is not None and self._refusal.reason is Reason.MODEL_UNUSABLE:
-                self._unusable = version, self._refusal
-            log.warning("champion_not_taken", version=version, reason=str(self._refusal))
+            refusal = _refusal(error)
+            if version is not None and refusal.reason is Reason.MODEL_UNUSABLE:
+                self._unusable = version, refusal
+            if refusal != self._refusal:
+                log.warning("champion_not_taken", version=version, reason=str(refusal))
+            self._refusal = refusal
             return
-        self._unusable, self._refusal = None, _unsettled(self._standing)
+        self._unusable, self._refusal = None, self._standing.refusal
 
     def _serves(self, version: str) -> bool:
         return self._serving is not None and self._serving.champion.version == version
@@ -105,6 +110,12 @@ class ChampionFollower:
         self._serving = Serving(champion, self._clock.now_ns())
         self._swaps += 1
         log.info("champion_swapped", name=champion.name, version=champion.version)
+
+    def _drop(self) -> None:
+        """Serve nothing: what was taken because it had the alias was refused by the gate."""
+        if self._serving is not None:
+            log.warning("champion_dropped", version=self._serving.champion.version)
+            self._serving = None
 
     @property
     def champion(self) -> Champion:
@@ -160,26 +171,6 @@ class ChampionFollower:
             await asyncio.sleep(self._poll_s)
 
 
-def _unsettled(standing: Standing) -> Refusal | None:
-    """Return why what serves is not what the alias says; ``None`` if it is."""
-    if standing.decided is None and standing.asked is None:
-        return Refusal(Reason.NO_CHAMPION, "no version has the alias; train and promote one")
-    if standing.decided is None:
-        return None
-    if standing.asked is None:
-        return Refusal(
-            Reason.NO_CHAMPION,
-            f"the alias was taken away; version {standing.decided} serves on, and "
-            "`omniarb models rollback` gives it the alias back",
-        )
-    if not standing.waits:
-        return None
-    return Refusal(
-        Reason.AWAITING_GATE,
-        f"version {standing.asked} waits for the gate; version {standing.decided} serves until it is decided",
-    )
-
-
 def _told(entry: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return a ledger entry as the status tells it."""
     if entry is None:
@@ -198,5 +189,7 @@ def _told(entry: Mapping[str, Any] | None) -> dict[str, Any] | None:
 def _refusal(error: Exception) -> Refusal:
     if isinstance(error, ModelError):
         return Refusal(Reason.MODEL_UNUSABLE, error.message)
+    if isinstance(error, OmniArbError):
+        return Refusal(Reason.REGISTRY_UNREACHABLE, error.message)
     first_line = str(error).partition("\n")[0]
     return Refusal(Reason.REGISTRY_UNREACHABLE, f"{type(error).__name__}: {first_line}")

@@ -6,16 +6,18 @@ processes, and on a machine with few processors this thread steps back behind th
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 
 import structlog
 
 from core.errors import OmniArbError
-from core.reasons import Reason
+from core.reasons import Reason, Refusal
 from models.alias_requests import ALIASES, Registrar, open_requests
 from models.gate import Gate
 from models.ledger import Decision
@@ -32,6 +34,26 @@ Rest = Callable[[], None]
 """Called in between by whatever takes long; it does not return if the gatekeeper is to stop."""
 
 
+MakeGate = Callable[[Rest], Gate | Refusal]
+"""Makes the gate of a registered model, or says why there is none: who asks is refused for that then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A registered model whose requests are decided.
+
+    Parameters
+    ----------
+    registrar
+        Who writes decisions down.
+    make_gate
+        Makes the gate when a request comes; on the gatekeeper's thread.
+    """
+
+    registrar: Registrar
+    make_gate: MakeGate
+
+
 class _GivenUp(BaseException):
     """A trial was given up; no error, which a gate would take for a version's fault."""
 
@@ -45,6 +67,9 @@ class Gatekeeper:
         Who writes decisions down.
     make_gate
         Makes the gate when the first request comes; on the gatekeeper's thread.
+    others
+        Models that are watched besides, one of them at each look, in turn. A gate of theirs is made anew for
+        each look that finds a request, since it holds a table of rows.
     tell
         Told every decision, on the gatekeeper's thread.
     poll_s
@@ -54,35 +79,48 @@ class Gatekeeper:
     def __init__(
         self,
         registrar: Registrar,
-        make_gate: Callable[[Rest], Gate],
+        make_gate: MakeGate,
         *,
+        others: Sequence[Watched] = (),
         tell: Callable[[Decision], None] = lambda _decision: None,
         poll_s: float = 1.0,
     ) -> None:
-        self._registrar = registrar
-        self._make_gate = make_gate
-        self._aliases = tuple(dict.fromkeys((registrar.champion, *ALIASES)))
+        self._watched = Watched(registrar, make_gate)
+        self._others = itertools.cycle(others)
         self._tell = tell
         self._poll_s = poll_s
         self._gate: Gate | None = None
-        self._trouble = ""
+        self._trouble: dict[str, str] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=WHO, daemon=True)
 
     def look(self) -> tuple[Decision, ...]:
         """Decide what is open just now; whatever goes wrong is logged, and tried again at the next look."""
-        registrar = self._registrar
+        other = next(self._others, None)
+        return self._settle(self._watched, self._lasting_gate) + (
+            self._settle(other, other.make_gate) if other is not None else ()
+        )
+
+    def _settle(self, watched: Watched, make_gate: MakeGate) -> tuple[Decision, ...]:
+        registrar = watched.registrar
+        aliases = tuple(dict.fromkeys((registrar.champion, *ALIASES)))
         try:
-            if not open_requests(registrar.store, registrar.name, self._aliases):
+            if not open_requests(registrar.store, registrar.name, aliases):
                 return ()
-            if self._gate is None:
-                self._gate = self._make_gate(self._rest)
-            decisions = registrar.settle_requests(self._gate, who=WHO, aliases=self._aliases)
+            decisions = registrar.settle_requests(make_gate(self._rest), who=WHO, aliases=aliases)
         except Exception as error:  # nothing is decided then, so nothing that serves changes
-            self._complain(error)
+            self._complain(registrar.name, error)
             return ()
-        self._trouble = ""
+        self._trouble.pop(registrar.name, None)
         return decisions
+
+    def _lasting_gate(self, rest: Rest) -> Gate | Refusal:
+        if self._gate is None:
+            made = self._watched.make_gate(rest)
+            if isinstance(made, Refusal):
+                return made
+            self._gate = made
+        return self._gate
 
     def start(self) -> None:
         """Begin to look, on a thread of its own."""
@@ -126,11 +164,11 @@ class Gatekeeper:
         )
         self._tell(decision)
 
-    def _complain(self, error: Exception) -> None:
+    def _complain(self, name: str, error: Exception) -> None:
         """Log what keeps it from deciding, once."""
         if isinstance(error, OmniArbError) and error.fields.get("reason") is Reason.BUSY:
             return  # another one decides just now
         said = f"{type(error).__name__}: {error}"
-        if said != self._trouble:
-            self._trouble = said
-            log.warning("nothing_decided", error=said)
+        if said != self._trouble.get(name):
+            self._trouble[name] = said
+            log.warning("nothing_decided", name=name, error=said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ray import serve
@@ -47,7 +48,7 @@ def served_forecasts(app_name: str = APP_NAME) -> ForecastSource:
             nominal=answer.nominal,
             model_version=answer.model_version,
             baseline=answer.baseline,
-            baseline_value=answer.baseline_value or 0.0,
+            baseline_value=math.nan if answer.baseline_value is None else answer.baseline_value,
         )
 
     return ask

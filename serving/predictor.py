@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
+from core.errors import InputError, ModelError
 from core.logs import set_up_logs
 from core.reasons import Reason
 from core.seams import SystemClock
 from features.feature import FeatureRow
+from features.registry import FEATURE_SETS
+from features.row_checks import out_of_range
 from models.baselines import baseline_by_name
 from models.champion import Champion, load_version
 from models.snapshot import Snapshot
@@ -18,6 +21,8 @@ from models.standing import find_standing
 from models.tracking import TrackingStore
 from serving.follower import ChampionFollower
 from serving.schemas import ForecastAnswer, ForecastRequest
+
+_FEATURES = {one.name: one for features in FEATURE_SETS.values() for one in features.features}
 
 
 class Predictor:
@@ -74,14 +79,15 @@ def answer(champion: Champion, request: ForecastRequest) -> ForecastAnswer:
     Raises
     ------
     InputError
-        ``WARMING_UP`` if there are fewer rows than the model's window, ``FEATURE_MISSING`` if one of its
-        features is not there or a row has another length than the names, ``TIME_WENT_BACK`` if the rows
-        are not in the order of blocks up to the one the forecast is issued on.
+        ``WARMING_UP`` if there are fewer rows or blocks than the model's window, ``FEATURE_MISSING`` if one
+        of its features is not there or a row has another length than the names, ``FEATURE_SET_DIFFERS`` if
+        a name comes twice, ``FEATURE_OUT_OF_RANGE`` if a feature of the registry lies outside its range or
+        the rows have no finite answer, ``TIME_WENT_BACK`` if the rows are not in the order of blocks up to
+        the one the forecast is issued on, ``SEQUENCE_GAP`` if the window leaves out a block.
     """
     snapshot = champion.snapshot
     window = _window(request, snapshot)
-    value, lower, upper = snapshot.answer(window)
-    baseline = baseline_by_name(champion.baseline)
+    value, lower, upper = _finite_answer(snapshot, window)
     return ForecastAnswer(
         target=snapshot.target,
         issued_block=request.issued_block,
@@ -94,8 +100,29 @@ def answer(champion: Champion, request: ForecastRequest) -> ForecastAnswer:
         model_version=champion.version,
         state_block=snapshot.state_block,
         baseline=champion.baseline,
-        baseline_value=baseline.predict_one(window),
+        baseline_value=_baseline_value(champion.baseline, window),
     )
+
+
+def _finite_answer(snapshot: Snapshot, window: tuple[FeatureRow, ...]) -> tuple[float, float, float]:
+    try:
+        value, lower, upper = snapshot.answer(window)
+    except ArithmeticError:
+        value = lower = upper = math.inf
+    if not all(map(math.isfinite, (value, lower, upper))):
+        raise InputError(
+            "the model has no finite answer to these rows; check the sizes of their numbers",
+            reason=Reason.FEATURE_OUT_OF_RANGE,
+        )
+    return value, lower, upper
+
+
+def _baseline_value(name: str, window: tuple[FeatureRow, ...]) -> float | None:
+    """Return a baseline's forecast; ``None`` if it is none of those that the rows of blocks alone give."""
+    try:
+        return baseline_by_name(name).predict_one(window)
+    except ModelError:
+        return None
 
 
 def _window(request: ForecastRequest, snapshot: Snapshot) -> tuple[FeatureRow, ...]:
@@ -115,15 +142,52 @@ def _window(request: ForecastRequest, snapshot: Snapshot) -> tuple[FeatureRow, .
             f"the first is row {uneven[0]} of the window",
             reason=Reason.FEATURE_MISSING,
         )
-    return tuple(
+    blocks = _blocks(request)[-length:]
+    window = tuple(
         FeatureRow(number, 0, 0, names, tuple(row[column] for column in columns))
-        for number, row in zip(_blocks(request)[-length:], rows, strict=True)
+        for number, row in zip(blocks, rows, strict=True)
     )
+    # a target's rows are of events, and its features its own
+    if not snapshot.corrects:
+        _check_gaps(blocks)
+        for row in window:
+            _check_ranges(row)
+    return window
+
+
+def _check_gaps(blocks: list[int]) -> None:
+    for before, after in pairwise(blocks):
+        if after != before + 1:
+            raise InputError(
+                f"the window leaves out block {before + 1}; send the rows of consecutive blocks",
+                reason=Reason.SEQUENCE_GAP,
+                block=before + 1,
+            )
+
+
+def _check_ranges(row: FeatureRow) -> None:
+    """Refuse what the registry's features cannot be; what the registry does not know may be anything."""
+    for name, value in zip(row.names, row.values, strict=True):
+        feature = _FEATURES.get(name)
+        # nobody says here what is missing, so a null may stand for that
+        if feature is not None and value != feature.null and not feature.low <= value <= feature.high:
+            raise InputError(
+                f"block {row.block_number}: {out_of_range(feature, value)}",
+                reason=Reason.FEATURE_OUT_OF_RANGE,
+                feature=name,
+            )
 
 
 def _columns(request: ForecastRequest, names: tuple[str, ...]) -> list[int]:
     """Return where the model's features stand in a request's rows."""
     places = {name: place for place, name in enumerate(request.features)}
+    if len(places) != len(request.features):
+        twice = sorted({name for name in request.features if request.features.count(name) > 1})
+        raise InputError(
+            f"{', '.join(twice)} is named more than once; send every feature once",
+            reason=Reason.FEATURE_SET_DIFFERS,
+            features=twice,
+        )
     missing = [name for name in names if name not in places]
     if missing:
         raise InputError(
@@ -139,6 +203,11 @@ def _blocks(request: ForecastRequest) -> list[int]:
     count, last = len(request.rows), request.issued_block
     blocks = request.blocks
     if blocks is None:
+        if last < count - 1:
+            raise InputError(
+                f"{count} rows up to block {last} would begin before block 0; send a row for each block",
+                reason=Reason.WARMING_UP,
+            )
         return list(range(last - count + 1, last + 1))
     if len(blocks) != count:
         raise InputError(

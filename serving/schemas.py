@@ -17,6 +17,7 @@ HexAddress = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{40}$")]
 PoolId = Annotated[str, StringConstraints(pattern=r"^0x([0-9a-f]{40}|[0-9a-f]{64})$")]
 Amount = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,77})$")]
 SignedAmount = Annotated[str, StringConstraints(pattern=r"^-?(0|[1-9][0-9]{0,77})$")]
+Height = Annotated[int, Field(ge=0, lt=2**63)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -31,8 +32,8 @@ class ForecastRequest(Body):
 
     features: list[str] = Field(min_length=1, max_length=512, description="Column names, any order")
     rows: list[list[Finite]] = Field(min_length=1, max_length=ROWS_AT_MOST)
-    issued_block: int = Field(ge=0)
-    blocks: list[int] | None = Field(
+    issued_block: Height
+    blocks: list[Height] | None = Field(
         None, max_length=ROWS_AT_MOST, description="Height of each row; consecutive ones if left out"
     )
 
@@ -51,7 +52,7 @@ class ForecastAnswer(Body):
     model_version: str
     state_block: int
     baseline: str
-    baseline_value: float | None
+    baseline_value: float | None = Field(description="null if the baseline is not one that rows alone give")
 
 
 class TokenBody(Body):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,15 +13,16 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from core.errors import InputError, ModelError
-from core.reasons import Reason
+from core.reasons import Reason, Refusal
 from core.seams import ManualClock
 from models.alias_requests import Registrar, decided_version, open_requests
-from models.champion import Champion, load_version
+from models.champion import Champion, find_champion, load_version
 from models.gate import Gate
-from models.ledger import LEDGER, deciding, read_ledger
+from models.ledger import LEDGER, judging, read_ledger
 from models.registration import alias_version
 from models.registry_view import explain, find_by_run, find_version, list_versions
 from models.shadow_replay import Trial
+from models.standing import find_standing
 from models.tracking_store import TrackingStore
 from tests.models.gate_stage import trial
 from tests.registry_fixtures import NOW_NS, SCHEMA, log_and_promote
@@ -110,6 +113,27 @@ def test_a_request_that_is_proven_better_stays_and_can_be_taken_back(stage: Any)
         stage.registrar.rollback("champion", who="bob")
 
 
+def test_versions_that_ask_on_the_same_data_count_as_attempts_of_each_other(stage: Any) -> None:
+    registrar, champion = stage.registrar, {"who": "ada", "alias": "champion"}
+    first = registrar.request(Gate(blocks(formula_wins=True)), "1", **champion)
+    assert first.evidence["attempt"] == 1
+    entry = dict(read_ledger(stage.store)[-1])
+    told: dict[str, Any] = {"asked": "9", "name": NAME, "alias": "champion", "from": "2"}
+    others = [
+        told,
+        told | {"evidence": {"data_hash": "cd"}},
+        told | {"alias": "shadow"},
+        told | {"from": "8"},
+    ]
+    with (stage.store.home / LEDGER).open("a") as ledger:
+        ledger.writelines(json.dumps(entry | other) + "\n" for other in others)
+    # its own, and that of version 9 on the same data; not on other data, another place, another champion
+    again = registrar.request(Gate(blocks(formula_wins=True)), "1", **champion)
+    assert again.evidence["attempt"] == 3
+    elsewhere = Gate(replace(blocks(formula_wins=True), data_hash="ef"))
+    assert registrar.request(elsewhere, "1", **champion).evidence["attempt"] == 3
+
+
 def test_a_direct_request_moves_nothing_before_it_is_decided(stage: Any) -> None:
     refused = stage.registrar.request(Gate(blocks(formula_wins=True)), "1", "champion", who="ada")
     assert (refused.reason, stage.serves()) == (Reason.SKILL_NOT_POSITIVE, "2")
@@ -149,6 +173,7 @@ def test_a_version_whose_snapshot_is_damaged_is_refused_and_passed_over(
     gate = Gate(blocks(formula_wins=False))
     stage.registrar.request(gate, "1", "champion", who="ada")
     monkeypatch.setattr("models.alias_requests.load_version", damaged)
+    monkeypatch.setattr("models.rollback.load_version", damaged)
     with pytest.raises(ModelError, match="none of the earlier versions 2"):
         stage.registrar.rollback("champion", who="ada")
     assert stage.serves() == "1"
@@ -180,9 +205,9 @@ def test_a_version_that_was_deleted_defends_nothing(stage: Any) -> None:
     assert (stage.serves(), open_requests(stage.store, NAME)) == (None, ())
 
 
-def test_nothing_is_decided_while_another_process_decides(stage: Any) -> None:
+def test_nothing_is_decided_while_another_process_judges(stage: Any) -> None:
     stage.move("1")
-    with deciding(stage.store), pytest.raises(ModelError, match="another process"):
+    with judging(stage.store), pytest.raises(ModelError, match="another process"):
         stage.registrar.settle_requests(Gate(blocks(formula_wins=False)), who="ada")
     assert len(open_requests(stage.store, NAME)) == 1
 
@@ -201,6 +226,102 @@ def test_an_alias_that_moves_while_the_gate_works_is_not_overwritten(
     with pytest.raises(ModelError, match="points to nothing by now"):
         stage.registrar.request(gate, "1", "champion", who="ada")
     assert stage.serves() is None
+
+
+def test_a_rollback_goes_ahead_of_a_trial_which_then_decides_nothing(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(blocks(formula_wins=False))
+    stage.registrar.request(gate, "1", "champion", who="ada")
+    judge, back = Gate.judge, []
+
+    def slow(self: Gate, *arguments: Any) -> Any:
+        back.append(stage.registrar.rollback("champion", who="bob"))
+        return judge(self, *arguments)
+
+    stage.move("1", "shadow")
+    stage.move("2")
+    stage.registrar.settle_requests(Gate(blocks(formula_wins=True)), who="ada")
+    assert stage.serves() == "2"
+    stage.move("1")
+    monkeypatch.setattr(Gate, "judge", slow)
+    with pytest.raises(ModelError, match="something else was decided about champion; ask again") as caught:
+        stage.registrar.settle_requests(gate, who="ada")
+    assert caught.value.fields["reason"] is Reason.BUSY
+    (decision,) = back
+    assert (decision.after, stage.serves(), decided_version(stage.store, NAME)) == ("2", "2", "2")
+    assert [entry["kind"] for entry in read_ledger(stage.store)][-1] == "rollback"
+    assert open_requests(stage.store, NAME) == ()
+
+
+def test_where_no_gate_can_be_made_every_request_is_refused_for_that(stage: Any) -> None:
+    stage.move("1")
+    (decision,) = stage.registrar.settle_requests(Refusal(Reason.GATE_FAILED, "no rows"), who="ada")
+    assert (decision.reason, decision.why, stage.serves()) == (Reason.GATE_FAILED, "no rows", "2")
+
+
+def test_files_out_of_reach_are_no_fault_of_a_version(
+    stage: Any, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.move("1", "shadow")
+    (template / "artifacts").rename(template / "away")
+    try:
+        with pytest.raises(InputError, match="files of version 1 of base-fee-h2 cannot be read") as caught:
+            load_version(stage.store, NAME, "1")
+        assert caught.value.fields["reason"] is Reason.REGISTRY_UNREACHABLE
+        (refused,) = stage.registrar.settle_requests(Gate(blocks(formula_wins=False)), who="ada")
+        assert (refused.reason, stage.serves("shadow")) == (Reason.REGISTRY_UNREACHABLE, None)
+    finally:
+        (template / "away").rename(template / "artifacts")
+    assert load_version(stage.store, NAME, "1").version == "1"
+    # what serves is not unseated because its files are away
+    monkeypatch.setattr(
+        "models.champion.load_model", lambda *_, **__: (template / "no such file").read_bytes()
+    )
+    with pytest.raises(InputError, match="FileNotFoundError"):
+        load_version(stage.store, NAME, "2")
+
+
+def test_where_the_champion_was_deleted_the_one_before_serves(stage: Any) -> None:
+    stage.registrar.request(Gate(blocks(formula_wins=False)), "1", "champion", who="ada")
+    stage.client.delete_model_version(NAME, "1")
+    standing = find_standing(stage.store, NAME, "champion")
+    assert (standing.holder, standing.gone, standing.asked) == ("2", "1", None)
+    assert standing.refusal is not None
+    assert "version 2, which had it before, serves; `omniarb models rollback`" in standing.refusal.detail
+    assert explain(stage.store, find_version(stage.store, NAME, "2")).serves_as == ("champion",)
+    assert stage.registrar.rollback("champion", who="ada").after == stage.serves() == "2"
+    assert find_standing(stage.store, NAME, "champion").refusal is None
+
+
+def test_where_nothing_is_left_the_best_baseline_may_serve(stage: Any) -> None:
+    stage.client.delete_model_version(NAME, "2")
+    lost = find_standing(stage.store, NAME, "champion")
+    assert (lost.holder, lost.gone) == (None, "2")
+    with pytest.raises(ModelError, match="was deleted in MLflow; no earlier one is left"):
+        find_champion(stage.store, NAME)
+    # a version that was deleted is no reason to serve another one untested
+    stage.move("1")
+    assert decided_version(stage.store, NAME) is None
+    (decision,) = stage.registrar.settle_requests(Gate(blocks(formula_wins=False)), who="ada")
+    assert (decision.reason, stage.serves(), decided_version(stage.store, NAME)) == (None, "1", "1")
+    assert decision.why.endswith("and persistence is the best baseline")
+
+
+def test_a_first_version_that_was_refused_does_not_serve_even_if_it_asks_again(stage: Any) -> None:
+    (stage.store.home / LEDGER).unlink()
+    stage.move("1")
+    assert decided_version(stage.store, NAME) == "1", "nothing was ever decided here"
+    (decision,) = stage.registrar.settle_requests(Gate(blocks(formula_wins=True)), who="ada")
+    assert (decision.reason, stage.serves()) == (Reason.SKILL_NOT_POSITIVE, None)
+    assert decided_version(stage.store, NAME) is None
+    stage.move("1")
+    standing = find_standing(stage.store, NAME, "champion")
+    assert (standing.holder, standing.waits) == (None, True)
+    with pytest.raises(
+        ModelError, match="version 1 waits for the gate; none that was accepted before is there"
+    ):
+        find_champion(stage.store, NAME)
 
 
 def test_the_registry_is_shown_as_it_is(stage: Any) -> None:

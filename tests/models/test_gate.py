@@ -19,6 +19,7 @@ from models.baselines import ExactFormula, Persistence
 from models.evaluation import Series
 from models.forecaster import Window
 from models.gate import Gate
+from models.river_models import RiverResidual
 from models.sequential_test import needed
 from models.shadow_replay import Trial, issue_places, serve
 from tests.models.gate_stage import FIRST_BLOCK, HORIZON, NAMES, Hint, changed, trial, version
@@ -174,6 +175,38 @@ class Broken(Hint):
 @pytest.mark.parametrize("value", [None, math.nan, math.inf])
 def test_a_version_that_fails_on_the_way_is_refused(value: float | None) -> None:
     assert refused(Gate(trial()), version("2", Broken(value))) is Reason.MODEL_UNUSABLE
+
+
+class Stateful(Broken):
+    """A model with something to remember."""
+
+    def state(self) -> dict[str, Any]:
+        return {"steps": 1}
+
+
+@pytest.mark.parametrize("fails", ["predict", "read"])
+def test_an_incumbent_that_cannot_be_run_here_defends_nothing(fails: str) -> None:
+    incumbent = version("1", Stateful(None), state_block=FIRST_BLOCK)
+    if fails == "read":
+        other = FeatureSchema((*NAMES, "moon_phase"))
+        model: Any = RiverResidual(other)
+        incumbent = changed(version("1", model), schema=other)
+    alone = Gate(trial(noise=0.01)).judge(version("2", Hint()), None)
+    verdict = Gate(trial(noise=0.01)).judge(version("2", Hint()), incumbent)
+    assert verdict.refusal is None
+    assert verdict.evidence is not None
+    assert alone.evidence is not None
+    assert verdict.evidence.incumbent_failed.startswith("version 1 fails here: ")
+    assert replace(verdict.evidence, incumbent_failed="") == alone.evidence
+    # it still has to be better than the baseline
+    assert refused(Gate(trial()), version("2", Hint(1.0)), incumbent) is Reason.SKILL_NOT_POSITIVE
+
+
+def test_where_nothing_serves_the_hardest_baseline_may() -> None:
+    assert Gate(trial()).judge(version("2", FORMULA), None).refusal is None
+    assert refused(Gate(trial()), version("2", Persistence())) is Reason.SKILL_NOT_POSITIVE
+    # against the same version that serves nothing is proven
+    assert refused(Gate(trial()), version("2", FORMULA), version("1", FORMULA)) is Reason.NOT_PROVEN_BETTER
 
 
 def test_who_forecasts_better_must_earn_more_where_value_is_counted() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core.reasons import Reason
 from features.schema import FeatureSchema
@@ -16,15 +18,16 @@ from models.champion import Champion
 from models.conformal_scaled import ScaledConformal
 from models.experts import GivenBaseline
 from models.forecaster import Forecaster, Window
-from models.gate import Evidence, Gate, Rules
+from models.gate import Gate, Rules
 from models.inputs import BASELINE
 from models.shadow_replay import issue_places, serve
 from models.snapshot import Snapshot
 from models.target_trial import TargetTrial
 from models.targets.table import Kind, TargetTable
+from models.verdict import Evidence
 from tests.models import gate_stage
 from tests.models.gate_stage import HORIZON, Hint, trial
-from tests.models.target_tables import number_table, probability_table
+from tests.models.target_tables import make_table, number_table, probability_table
 
 RULES = Rules(last=10_000)
 
@@ -155,6 +158,41 @@ def test_labels_that_never_come_are_not_judged() -> None:
     verdict = Gate(TargetTrial(half, "ab"), RULES).judge(version("2", half, Feature()), None)
     whole = Gate(TargetTrial(table, "ab"), RULES).judge(version("2", table, Feature()), None)
     assert evidence(verdict).forecasts == evidence(whole).forecasts // 2
+
+
+def small_table(kind: Kind, known: NDArray[np.int64]) -> TargetTable:
+    """Return a target whose feature is its label, with as many rows as there are times of labels."""
+    random, count = np.random.default_rng(5), len(known)
+    number = kind is Kind.NUMBER
+    label = random.normal(0, 1, count) if number else (random.random(count) < 0.8).astype(np.float64)
+    usual = {"zero": np.zeros(count)} if number else {"always_80": np.full(count, 0.8)}
+    return replace(make_table(kind, label, label, usual, 1, 0), known=10 * known)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_perfect_candidate_passes_on_a_small_target_a_few_of_whose_labels_come_late(kind: Kind) -> None:
+    late = np.random.default_rng(6).random(312) < 0.2
+    table = small_table(kind, np.arange(312) + np.where(late, 10, 1))
+    verdict = Gate(TargetTrial(table, "ab"), RULES).judge(version("2", table, Feature()), None)
+    assert verdict.refusal is None
+    assert evidence(verdict).skill == 1.0
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_where_not_even_a_perfect_candidate_could_be_proven_better_that_is_said(kind: Kind) -> None:
+    # thirty rows wait for the end of each slot, so sixteen labels do not overlap
+    table = small_table(kind, (np.arange(463) // 30 + 1) * 30)
+    gate = Gate(TargetTrial(table, "ab"), RULES)
+    verdict = gate.judge(version("2", table, Feature()), None)
+    assert verdict.refusal is not None
+    assert verdict.refusal.reason is Reason.TOO_FEW_FORECASTS
+    assert re.search(r"^460 forecasts .* needs 40; .* about \d{3,4}$", verdict.refusal.detail)
+    assert evidence(verdict).e_value < 40
+    # who is no better is told that instead
+    same = version("3", table, GivenBaseline())
+    worse = gate.judge(same, version("1", table, Feature())).refusal
+    assert worse is not None
+    assert worse.reason is Reason.NOT_PROVEN_BETTER
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import ModelError
+from core.errors import InputError, ModelError
 from core.reasons import Reason
 from core.seams import ManualClock
 from models.champion import Champion
@@ -32,6 +32,9 @@ class Registry:
     latest: dict[str, Any] | None = None
     broken: set[str] = field(default_factory=set)
     down: bool = False
+    away: bool = False
+    ruled: bool = False
+    gone: str | None = None
     gate: threading.Event | None = None
     loading: threading.Event = field(default_factory=threading.Event)
     loads: list[str] = field(default_factory=list)
@@ -39,13 +42,15 @@ class Registry:
     def find(self) -> Standing:
         if self.down:
             raise ConnectionError("database is locked")
-        return Standing(self.decided, self.alias, self.latest)
+        return Standing(self.decided, self.alias, self.latest, self.ruled, self.gone)
 
     def load(self, version: str) -> Champion:
         self.loads.append(version)
         if self.gate is not None:
             self.loading.set()
             assert self.gate.wait(10)
+        if self.away:
+            raise InputError("the files cannot be read", reason=Reason.REGISTRY_UNREACHABLE)
         if version in self.broken:
             raise ModelError(f"version {version} fails on its own example")
         return champion(version)
@@ -156,6 +161,46 @@ async def test_a_bad_version_is_tried_once_and_the_good_one_stays(
     registry.alias = "1"
     await follower.poll()
     assert follower.status()["refusal"] is None
+
+
+async def test_files_out_of_reach_are_tried_again(follower: ChampionFollower, registry: Registry) -> None:
+    registry.away = True
+    await follower.poll()
+    refusal = follower.status()["refusal"]
+    assert (refusal["code"], refusal["message"]) == ("registry_unreachable", "the files cannot be read")
+    registry.away = False
+    await follower.poll()
+    assert (follower.champion.version, follower.status()["refusal"]) == ("1", None)
+
+
+async def test_a_first_version_that_the_gate_refused_is_dropped(
+    follower: ChampionFollower, registry: Registry
+) -> None:
+    await follower.poll()
+    assert follower.champion.version == "1"
+    registry.alias, registry.ruled = None, True
+    await follower.poll()
+    status = follower.status()
+    assert (status["ready"], status["model_version"]) == (False, None)
+    assert status["refusal"]["code"] == "no_champion"
+    with pytest.raises(ModelError, match="no version has the alias"):
+        _ = follower.champion
+
+
+async def test_a_champion_that_was_deleted_gives_way_to_the_one_before_or_serves_on(
+    follower: ChampionFollower, registry: Registry
+) -> None:
+    registry.decided = registry.alias = "2"
+    registry.ruled = True
+    await follower.poll()
+    registry.decided, registry.alias, registry.gone = "1", None, "2"
+    await follower.poll()
+    assert follower.champion.version == "1"
+    assert "version 2 has the alias by decision and was deleted" in follower.status()["refusal"]["message"]
+    registry.decided, registry.gone = None, "1"
+    await follower.poll()
+    assert follower.champion.version == "1", "nothing was decided against it"
+    assert "no earlier one is left" in follower.status()["refusal"]["message"]
 
 
 async def test_after_a_bad_version_a_good_one_is_taken(

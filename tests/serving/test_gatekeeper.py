@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from core.errors import ModelError
-from core.reasons import Reason
+from core.reasons import Reason, Refusal
 from core.seams import ManualClock
 from models.alias_requests import Registrar, open_requests
 from models.gate import Gate
-from models.ledger import Decision, deciding, read_ledger
+from models.ledger import Decision, deciding, judging, read_ledger
 from models.registration import alias_version
 from models.tracking_store import TrackingStore
-from serving.gatekeeper import WHO, Gatekeeper, Rest
+from serving.gatekeeper import WHO, Gatekeeper, Rest, Watched
 from tests.models.test_alias_requests import NAME, blocks, template
 from tests.registry_fixtures import NOW_NS, migrated_home
 from tests.serving.registry_stage import wait_until
@@ -88,6 +88,22 @@ def test_no_gate_is_made_before_somebody_asks_and_one_serves_for_all(stage: Any)
     assert made == [1]
 
 
+def test_other_models_are_watched_in_turn_and_refused_where_there_is_no_gate(stage: Any) -> None:
+    main = Registrar(stage.store, "another-model", ManualClock(NOW_NS))
+
+    def nothing(_rest: Rest) -> Refusal:
+        return Refusal(Reason.GATE_FAILED, "there is no recorded history")
+
+    keeper = Gatekeeper(
+        main, formula_loses, others=[Watched(main, nothing), Watched(stage.registrar, nothing)]
+    )
+    stage.move("1")
+    assert keeper.look() == ()
+    (decision,) = keeper.look()
+    assert (decision.reason, stage.serves()) == (Reason.GATE_FAILED, "2")
+    assert stage.tags("1")["gate"] == "champion refused: there is no recorded history"
+
+
 def test_a_gate_that_fails_is_a_refusal_in_the_ledger(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise ZeroDivisionError("by design")
@@ -124,7 +140,7 @@ def test_whatever_keeps_it_from_deciding_is_logged_once_and_tried_again(
 def test_another_one_who_decides_is_waited_for(stage: Any, capsys: pytest.CaptureFixture[str]) -> None:
     keeper = Gatekeeper(stage.registrar, formula_wins)
     stage.move("1")
-    with deciding(stage.store):
+    with judging(stage.store):
         assert keeper.look() == ()
     printed = capsys.readouterr()
     assert "nothing_decided" not in printed.out + printed.err
@@ -148,9 +164,11 @@ def test_stopping_gives_up_what_is_under_way_and_leaves_the_request_open(stage: 
     with keeper:
         stage.move("1")
         assert begun.wait(20)
-        with pytest.raises(ModelError, match="another process"), deciding(stage.store):
+        with pytest.raises(ModelError, match="another process"), judging(stage.store):
             pass
+        with deciding(stage.store):
+            pass  # a trial keeps nobody from moving an alias
     assert not keeper._thread.is_alive()
     assert [request.asked for request in open_requests(stage.store, NAME)] == ["1"]
-    with deciding(stage.store):
+    with judging(stage.store):
         pass

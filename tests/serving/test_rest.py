@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -138,6 +139,17 @@ async def test_columns_may_come_in_any_order_and_older_rows_are_ignored(client: 
         (forecast_body(blocks=[497, 499, 498, 500]), "time_went_back"),
         (forecast_body(blocks=[497, 498, 498, 500]), "time_went_back"),
         (forecast_body(blocks=[498, 499, 500, 501]), "time_went_back"),
+        (forecast_body(blocks=[200, 300, 400, 500]), "sequence_gap"),
+        (forecast_body(blocks=[496, 498, 499, 500]), "sequence_gap"),
+        (forecast_body(blocks=[-3, -2, -1, 500]), None),
+        (forecast_body(issued_block=2), "warming_up"),
+        (
+            forecast_body(features=[*SCHEMA.names, SCHEMA.names[0]], rows=[[1.0] * 3] * 4),
+            "feature_set_differs",
+        ),
+        (forecast_body(rows=[[1.0, 1.0]] * 3 + [[-1e30, 1.0]]), "feature_out_of_range"),
+        (forecast_body(rows=[[1.0, 1.0]] * 3 + [[1.79e308, 1.0]]), "feature_out_of_range"),
+        (forecast_body(issued_block=10**400), None),
         (forecast_body(issued_block=-1), None),
         (forecast_body(surplus=1), None),
         (forecast_body(rows=[["x", "y"]] * WINDOW), None),
@@ -162,8 +174,18 @@ async def test_a_burst_of_numbers_that_are_none_is_refused(client: httpx.AsyncCl
 
 async def test_rows_may_name_their_blocks(client: httpx.AsyncClient) -> None:
     unnamed = (await client.post("/api/v1/forecast", json=forecast_body())).json()
-    named = forecast_body(blocks=[495, 497, 499, 500])
+    named = forecast_body(blocks=[497, 498, 499, 500])
     assert (await client.post("/api/v1/forecast", json=named)).json() == unnamed
+    # what lies before the window is not read
+    longer = forecast_body(blocks=[90, 497, 498, 499, 500], rows=[[-1.0, -1.0], *forecast_body()["rows"]])
+    assert (await client.post("/api/v1/forecast", json=longer)).json() == unnamed
+
+
+def test_a_baseline_that_rows_do_not_give_has_no_value() -> None:
+    request = ForecastRequest(**forecast_body(blocks=[1, 5, 9, 500]))
+    target = replace(snapshot(), corrects="seasonal")
+    served = answer(Champion("gas-used-1", "3", "seasonal", 0.9, target), request)
+    assert (served.baseline, served.baseline_value, served.value) == ("seasonal", None, 23.0)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"rows": [[NaN]]}', b"\xff\xfe"])
