@@ -55,6 +55,7 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 HexAddress = Annotated[str, BeforeValidator(_address)]
 HttpUrl = Annotated[str, _url("http", "https")]
 WsUrl = Annotated[str, _url("ws", "wss")]
+RedisUrl = Annotated[str, _url("redis", "rediss")]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.\-]+$")]
 
 
@@ -151,6 +152,7 @@ class StorageSettings(Section):
     mlflow_home: Path = Path("mlruns")
     runs_dir: Path = Path("runs")
     data_root: Path | None = None
+    redis_url: RedisUrl | None = None
 
 
 class Settings(BaseSettings):

@@ -7,6 +7,22 @@ import math
 import struct
 from dataclasses import dataclass
 
+BESIDE_CHAIN = frozenset(
+    {
+        "builder",
+        "candle_close",
+        "candle_high",
+        "candle_low",
+        "candle_open",
+        "candle_time",
+        "candle_volume",
+        "pending_net_ether",
+        "pending_swaps",
+        "winning_bid_ether",
+    }
+)
+"""Inputs that are not of the chain: an exchange's candle, a relay's bid, a builder's label, a mempool."""
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -40,6 +56,11 @@ class Feature:
     low: float = -math.inf
     high: float = math.inf
     dtype: str = "float64"
+
+    @property
+    def on_chain(self) -> bool:
+        """Whether a node alone is enough to compute it; others are unknown in every row of a live run."""
+        return BESIDE_CHAIN.isdisjoint(self.inputs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from features.groups import (
     rivals,
     volatility,
 )
+from features.schema import FeatureSchema
 
 FEATURES: tuple[Feature, ...] = (
     *gas.FEATURES,
@@ -68,6 +69,9 @@ FEATURE_SETS: Mapping[str, FeatureSet] = MappingProxyType(
 
 SCHEMA = BLOCK.schema
 """All features of the set ``block``, in the order of :data:`FEATURES`."""
+
+LIVE_SCHEMA = FeatureSchema(tuple(feature.name for feature in FEATURES if feature.on_chain))
+"""Those of the set ``block`` that a live run fills, so a model that serves there reads no others."""
 
 
 def describe(name: str) -> Feature:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from features.feature import Feature
 from features.feature_set import FeatureSet
 
@@ -27,9 +25,4 @@ def _line(feature: Feature) -> str:
 
 
 def _range(feature: Feature) -> str:
-    low, high = math.isfinite(feature.low), math.isfinite(feature.high)
-    if low and high:
-        return f"{feature.low:g} to {feature.high:g}"
-    if low:
-        return f"from {feature.low:g}"
-    return f"to {feature.high:g}" if high else "any"
+    return f"{feature.low:g} to {feature.high:g}"

@@ -10,6 +10,10 @@ from features.feature import Feature, FeatureRow
 from features.feature_set import FeatureSet
 from market.state import JOURNAL_DEPTH
 
+MOST_AHEAD_S = 86_400
+"""Seconds that a chain may have stood still, or that a local chain's time may lie ahead of the clock."""
+_NS = 10**9
+
 
 def check_row(row: FeatureRow, features: FeatureSet, before: FeatureRow | None = None) -> Refusal | None:
     """Return why a row may not be used; ``None`` if it may.
@@ -20,6 +24,12 @@ def check_row(row: FeatureRow, features: FeatureSet, before: FeatureRow | None =
         The row and the set it should be of.
     before
         The row before it on the same subject.
+
+    Notes
+    -----
+    A time far ahead of the row before would make every later row look old, so it is refused, unless the row
+    became known when it says: then the chain has stood still. Without a row before, the time at which the
+    row became known is what it may not lie far ahead of.
     """
     if row.names != features.names:
         return Refusal(Reason.FEATURE_SET_DIFFERS, _difference(set(row.names), features))
@@ -34,7 +44,19 @@ def check_row(row: FeatureRow, features: FeatureSet, before: FeatureRow | None =
             Reason.TIME_WENT_BACK,
             f"block {row.block_number} comes after block {before.block_number} and is older",
         )
-    return None
+    return _ahead(row, before)
+
+
+def _ahead(row: FeatureRow, before: FeatureRow | None) -> Refusal | None:
+    """Return why a row's time lies too far ahead to be true; ``None`` if it does not, or nothing tells."""
+    times = [before.event_time] if before is not None else []
+    if row.known_at_ns > 0:
+        times.append(row.known_at_ns // _NS)
+    ahead = min((row.event_time - time for time in times), default=0)
+    if ahead <= MOST_AHEAD_S:
+        return None
+    whose = "the block before it" if before is not None else "our clock"
+    return Refusal(Reason.TIME_RAN_AHEAD, f"block {row.block_number} lies {ahead:,} s ahead of {whose}")
 
 
 def out_of_range(feature: Feature, value: float) -> str:

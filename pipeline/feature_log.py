@@ -16,13 +16,17 @@ from analysis.records import DriftAlarm
 from chain.blocks import Address
 from features.drift import DriftMonitor
 from features.feature import FeatureRow
+from features.feature_set import FeatureSet
+from features.frames import to_frame
 from features.registry import BLOCK, MARKET
 from features.skew import Seen, SkewMonitor, SkewReport
-from features.store import FeatureStore
+from features.store import FeatureStore, Stored
+from features.validation import check_frame
 from market.pools.spec import PoolSpec
 from market.state import JOURNAL_DEPTH
 from market.tokens import Token
 from pipeline.live_findings import FeatureFindings, SkewFound
+from pipeline.online_rows import OnlineRows, redis_store
 
 SETS = (BLOCK, MARKET)
 ROWS_PER_FILE = 32
@@ -44,11 +48,28 @@ class FeatureLog:
         The run's name.
     tokens, specs
         As the feature stream's.
+    redis_url
+        Where other processes find the last rows; ``None`` for nowhere.
+
+    Raises
+    ------
+    InputError
+        If there is no client for Redis.
     """
 
     def __init__(
-        self, root: Path, run: str, tokens: Mapping[Address, Token], specs: Iterable[PoolSpec]
+        self,
+        root: Path,
+        run: str,
+        tokens: Mapping[Address, Token],
+        specs: Iterable[PoolSpec],
+        redis_url: str | None = None,
     ) -> None:
+        self.online = {
+            features.name: OnlineRows(features, redis_store(redis_url, features) if redis_url else None)
+            for features in SETS
+        }
+        """The last rows, by feature set."""
         self._run = run
         self._stores = {features.name: FeatureStore(root, features) for features in SETS}
         self._unwritten: dict[str, list[FeatureRow]] = {features.name: [] for features in SETS}
@@ -69,6 +90,7 @@ class FeatureLog:
         """
         self._unsettled.append((seen, rows))
         for name, row in rows.items():
+            self.online[name].put(row)
             self._unwritten[name].append(row)
             if len(self._unwritten[name]) >= ROWS_PER_FILE:
                 self._write(name)
@@ -80,30 +102,34 @@ class FeatureLog:
         while self._unsettled and self._unsettled[-1][0].block.number > to_number:
             self._unsettled.pop()
         for name, store in self._stores.items():
+            self.online[name].rollback(to_number)
             kept = [row for row in self._unwritten[name] if row.block_number <= to_number]
             self._unwritten[name] = kept
             store.rollback(to_number, self._run)
 
     def close(self) -> FeatureFindings:
-        """Write what is left, and compare the whole store with the batch path.
+        """Write what is left, check the whole store, and compare it with the batch path.
 
         Raises
         ------
         OSError
             If a file cannot be written.
         """
+        for online in self.online.values():
+            online.close()
         while self._unsettled:
             self._settle(*self._unsettled.popleft())
         logged: Counter[str] = Counter()
-        reports = []
+        reports, faults = [], 0
         for features in SETS:
             self._write(features.name)
             store = self._stores[features.name]
             # a day at a time: a long run's rows need not fit into memory
             for day in store.days(self._run):
-                rows = store.read(day=day, run=self._run).rows
-                logged[features.name] += len(rows)
-                reports.append(self._skew.check(rows, features))
+                stored = store.read(day=day, run=self._run)
+                faults += _faults(stored, features)
+                logged[features.name] += len(stored.rows)
+                reports.append(self._skew.check(stored.rows, features))
         places = [place for report in reports if (place := _first(report)) is not None]
         return FeatureFindings(
             logged=dict(logged),
@@ -111,6 +137,8 @@ class FeatureLog:
             skew=min(places, key=lambda place: place.block_number, default=None),
             alarms=self._alarms,
             drift=dict(self._first_alarms),
+            faults=faults,
+            online_missed=sum(online.missed for online in self.online.values()),
         )
 
     def _write(self, name: str) -> None:
@@ -141,6 +169,16 @@ class FeatureLog:
             self._unchecked[features.name] = []
             if refusal is not None:
                 log.error("skew", reason=refusal.reason.value, set=features.name, detail=refusal.detail)
+
+
+def _faults(stored: Stored, features: FeatureSet) -> int:
+    """Return how many stored rows are not as written or not what the registry says; tell the first."""
+    found = [refusal for _, refusal in stored.refusals]
+    if stored.rows:
+        found += [finding.refusal for finding in check_frame(to_frame(stored.rows, features), features)]
+    if found:
+        log.error("stored rows", reason=found[0].reason.value, set=features.name, detail=found[0].detail)
+    return len(found)
 
 
 def _first(report: SkewReport) -> SkewFound | None:

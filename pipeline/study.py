@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chain.blocks import BlockHeader
 from core.seams import Randomness
-from features.registry import SCHEMA
+from features.registry import LIVE_SCHEMA
 from models.baselines import ExactFormula, Persistence
 from models.evaluation import Study
 from models.forecaster import Forecaster
@@ -29,8 +29,11 @@ class Studied:
 
 
 def study_models(seed: int, window: int) -> tuple[Forecaster, ...]:
-    """Return the models of the study, which have seen nothing; ``window`` is the rows they read."""
-    return ResidualLSTM(SCHEMA, Randomness(seed), window=window), RiverResidual(SCHEMA)
+    """Return the models of the study, which have seen nothing; ``window`` is the rows they read.
+
+    They read what a live run fills too, so that what is judged on recordings is what serves.
+    """
+    return ResidualLSTM(LIVE_SCHEMA, Randomness(seed), window=window), RiverResidual(LIVE_SCHEMA)
 
 
 def study_base_fee(
@@ -63,10 +66,11 @@ def study_base_fee(
     learner = PrequentialLearner(
         study_models(seed, window),
         [ExactFormula(), Persistence()],
-        SCHEMA,
+        LIVE_SCHEMA,
         horizon=horizon,
         nominal=nominal,
         window=window,
+        remembered=None,
     )
     unjudged = 0
     if replayed.warm_rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from features.feature import Feature
 from features.groups.group import Observed
+from features.groups.limits import MOST_COUNT, MOST_RATIO, MOST_SECONDS
 from features.groups.means import follow, follow_all, step_of
 
 HALF_LIVES = (5, 30, 150)
@@ -20,6 +21,7 @@ FEATURES = (
             life,
             inputs=("swaps",),
             low=0,
+            high=MOST_COUNT,
         )
         for life in HALF_LIVES
     ),
@@ -31,8 +33,16 @@ FEATURES = (
         inputs=("swaps",),
         absent="No swap has been seen yet.",
         low=0,
+        high=MOST_RATIO,
     ),
-    Feature("touched_pools", "pools", "Pools that the block changed.", inputs=("touched",), low=0),
+    Feature(
+        "touched_pools",
+        "pools",
+        "Pools that the block changed.",
+        inputs=("touched",),
+        low=0,
+        high=MOST_COUNT,
+    ),
     Feature(
         "touch_rate",
         "pools per block",
@@ -40,6 +50,7 @@ FEATURES = (
         TOUCH_HALF_LIFE,
         inputs=("touched",),
         low=0,
+        high=MOST_COUNT,
     ),
     Feature(
         "stalest_seconds",
@@ -48,6 +59,7 @@ FEATURES = (
         inputs=("timestamp", "touched"),
         absent="No block has changed a pool yet.",
         low=0,
+        high=MOST_SECONDS,
     ),
 )
 

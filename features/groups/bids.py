@@ -9,6 +9,7 @@ from features.feature import Feature
 from features.groups.competition import LOG_FLOOR, log_bid
 from features.groups.flow import WEI_PER_ETHER
 from features.groups.group import Observed
+from features.groups.limits import MOST_BLOCKS, MOST_LOG
 from features.groups.means import follow, step_of
 
 WINDOW = 20
@@ -27,6 +28,7 @@ FEATURES = (
         inputs=_BID,
         absent="No earlier winning bid has been recorded.",
         low=LOG_FLOOR,
+        high=MOST_LOG,
     ),
     Feature(
         "winning_bid_median",
@@ -37,6 +39,7 @@ FEATURES = (
         inputs=_BID,
         absent=_NONE,
         low=LOG_FLOOR,
+        high=MOST_LOG,
     ),
     Feature(
         "winning_bid_spread",
@@ -46,6 +49,7 @@ FEATURES = (
         inputs=_BID,
         absent="Fewer than two winning bids have been recorded.",
         low=0,
+        high=MOST_LOG,
     ),
     Feature(
         "builder_bid_mean",
@@ -56,6 +60,7 @@ FEATURES = (
         inputs=("builder", *_BID),
         absent="The builder is not recorded, or none of its bids is.",
         low=LOG_FLOOR,
+        high=MOST_LOG,
     ),
     Feature(
         "builder_blocks_since",
@@ -64,6 +69,7 @@ FEATURES = (
         inputs=("builder",),
         absent="The builder is not recorded, or it is its first block.",
         low=1,
+        high=MOST_BLOCKS,
     ),
 )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from chain.blocks import Address
 from features.feature import Feature
 from features.groups.group import Observed
+from features.groups.limits import MOST_PPM, MOST_SECONDS
 from features.groups.prices import PPM, find_token
 from market.tokens import Token
 
@@ -21,6 +22,8 @@ FEATURES = (
         "Log of the mean WETH/USDC pool price over the last closed candle's close.",
         inputs=("quotes", "candle_close"),
         absent="No candle has closed, or no WETH/USDC pool has a price.",
+        low=-MOST_PPM,
+        high=MOST_PPM,
     ),
     Feature(
         "candle_age_seconds",
@@ -29,6 +32,7 @@ FEATURES = (
         inputs=("timestamp", "candle_time"),
         absent=NO_CANDLE,
         low=0,
+        high=MOST_SECONDS,
     ),
 )
 

@@ -7,6 +7,7 @@ import math
 from features.feature import Feature
 from features.groups.calendar import DAY_SECONDS, SLOT_SECONDS
 from features.groups.group import Observed
+from features.groups.limits import MOST_BLOCKS
 
 GENESIS = 1_606_824_023
 """Start of the first slot of Ethereum's beacon chain, seconds since the epoch (its ``MIN_GENESIS_TIME``
@@ -35,6 +36,7 @@ FEATURES = (
         inputs=_TIME,
         absent="The first block.",
         low=-1,
+        high=MOST_BLOCKS,
     ),
 )
 

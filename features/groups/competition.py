@@ -6,6 +6,7 @@ import math
 
 from features.feature import Feature
 from features.groups.group import Observed
+from features.groups.limits import MOST_LOG
 
 BUILDER_WINDOW = 100
 BID_HALF_LIFE = 12
@@ -24,6 +25,7 @@ FEATURES = (
         inputs=_BID,
         absent=_NO_BID,
         low=LOG_FLOOR,
+        high=MOST_LOG,
     ),
     Feature(
         "winning_bid_mean",
@@ -34,6 +36,7 @@ FEATURES = (
         inputs=_BID,
         absent="No winning bid has been recorded yet.",
         low=LOG_FLOOR,
+        high=MOST_LOG,
     ),
     Feature(
         "builder_share",

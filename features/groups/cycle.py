@@ -15,6 +15,7 @@ from core.errors import InputError
 from features.feature import Feature
 from features.groups.flow import WEI_PER_ETHER
 from features.groups.group import Observed
+from features.groups.limits import MOST_BLOCKS, MOST_COUNT, MOST_LOG, MOST_PPM, MOST_SECONDS
 from features.groups.means import follow, half_life_of, step_of
 from features.groups.prices import PPM
 from market.pools.spec import PoolSpec
@@ -33,8 +34,17 @@ FEATURES = (
         inputs=_QUOTES,
         absent=_DEAD,
         low=0,
+        high=MOST_PPM,
     ),
-    Feature("cycle_excess_ppm", "ppm", "cycle_gap_ppm less the pools' fees.", inputs=_QUOTES, absent=_DEAD),
+    Feature(
+        "cycle_excess_ppm",
+        "ppm",
+        "cycle_gap_ppm less the pools' fees.",
+        inputs=_QUOTES,
+        absent=_DEAD,
+        low=-MOST_PPM,
+        high=MOST_PPM,
+    ),
     Feature(
         "cycle_age_blocks",
         "blocks",
@@ -42,6 +52,7 @@ FEATURES = (
         inputs=_QUOTES,
         absent=_DEAD,
         low=0,
+        high=MOST_BLOCKS,
     ),
     Feature(
         "cycle_gap_mean",
@@ -50,6 +61,8 @@ FEATURES = (
         SHORT,
         inputs=_QUOTES,
         absent="The cycle has had no gap yet.",
+        low=-MOST_PPM,
+        high=MOST_PPM,
     ),
     Feature(
         "cycle_gap_volatility",
@@ -59,6 +72,7 @@ FEATURES = (
         inputs=_QUOTES,
         absent="The cycle has not had two gaps in succession yet.",
         low=0,
+        high=MOST_PPM,
     ),
     Feature(
         "cycle_half_life",
@@ -76,6 +90,8 @@ FEATURES = (
         "Log of the WETH around the price of the cycle's shallowest pool that holds any.",
         inputs=("depths",),
         absent="No pool of the cycle has a known depth of WETH.",
+        low=-MOST_LOG,
+        high=MOST_LOG,
     ),
     Feature(
         "cycle_touch_seconds",
@@ -84,6 +100,7 @@ FEATURES = (
         inputs=_TOUCHED,
         absent="None has changed yet.",
         low=0,
+        high=MOST_SECONDS,
     ),
     Feature(
         "cycle_touch_rate",
@@ -92,6 +109,7 @@ FEATURES = (
         MIDDLE,
         inputs=("touched",),
         low=0,
+        high=MOST_COUNT,
     ),
 )
 

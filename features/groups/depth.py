@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from features.feature import Feature
 from features.groups.flow import WEI_PER_ETHER
 from features.groups.group import Observed
+from features.groups.limits import MOST_LOG
 from features.groups.means import follow, step_of
 
 DEPTH_HALF_LIFE = 50
@@ -22,6 +23,8 @@ FEATURES = (
         "Log of the WETH around the prices of all pools that hold it.",
         inputs=_DEPTH,
         absent=_NONE,
+        low=-MOST_LOG,
+        high=MOST_LOG,
     ),
     Feature(
         "depth_top_share",
@@ -39,6 +42,8 @@ FEATURES = (
         DEPTH_HALF_LIFE,
         inputs=_DEPTH,
         absent=_NONE,
+        low=-MOST_LOG,
+        high=MOST_LOG,
     ),
     Feature(
         "depth_imbalance",

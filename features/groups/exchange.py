@@ -7,6 +7,7 @@ import math
 from features.feature import Feature
 from features.groups.cex import NO_CANDLE, DollarScale
 from features.groups.group import Observed
+from features.groups.limits import MOST_LOG, MOST_PPM
 from features.groups.means import follow, step_of
 from features.groups.prices import PPM
 
@@ -22,6 +23,8 @@ FEATURES = (
         "Log of the candle's close over its open.",
         inputs=("candle_open", "candle_close"),
         absent=NO_CANDLE,
+        low=-MOST_PPM,
+        high=MOST_PPM,
     ),
     Feature(
         "candle_range_ppm",
@@ -29,6 +32,8 @@ FEATURES = (
         "Log of the candle's high over its low.",
         inputs=("candle_high", "candle_low"),
         absent=NO_CANDLE,
+        low=-MOST_PPM,
+        high=MOST_PPM,
     ),
     Feature(
         "candle_volume_log",
@@ -37,6 +42,7 @@ FEATURES = (
         inputs=("candle_volume",),
         absent=NO_CANDLE,
         low=0,
+        high=MOST_LOG,
     ),
     Feature(
         "cex_dex_gap_change",
@@ -45,6 +51,8 @@ FEATURES = (
         1,
         inputs=_GAP,
         absent=_NO_GAP,
+        low=-MOST_PPM,
+        high=MOST_PPM,
     ),
     Feature(
         "cex_dex_gap_mean",
@@ -53,6 +61,8 @@ FEATURES = (
         HALF_LIFE,
         inputs=_GAP,
         absent="No gap has been known yet.",
+        low=-MOST_PPM,
+        high=MOST_PPM,
     ),
 )
 

@@ -6,18 +6,28 @@ import math
 
 from features.feature import Feature
 from features.groups.group import Observed
+from features.groups.limits import MOST_COUNT, MOST_ETHER, MOST_PPM, MOST_SECONDS
 from features.groups.prices import PPM
 
 VOLATILITY_WINDOWS = (5, 20, 100)
 WEI_PER_ETHER = 10**18
 
 FEATURES = (
-    Feature("swap_count", "swaps", "Swaps in the block.", inputs=("swaps",), low=0),
+    Feature(
+        "swap_count",
+        "swaps",
+        "Swaps in the block.",
+        inputs=("swaps",),
+        low=0,
+        high=MOST_COUNT,
+    ),
     Feature(
         "signed_flow",
         "ether",
         "WETH paid into pools minus WETH taken out, in the block.",
         inputs=("net_ether",),
+        low=-MOST_ETHER,
+        high=MOST_ETHER,
     ),
     Feature(
         "seconds_since_touch",
@@ -26,6 +36,7 @@ FEATURES = (
         inputs=("timestamp", "touched"),
         absent="No block has changed a pool yet.",
         low=0,
+        high=MOST_SECONDS,
     ),
     *(
         Feature(
@@ -36,6 +47,7 @@ FEATURES = (
             inputs=("move",),
             absent="No WETH/USDC pool has had a price before and after a block.",
             low=0,
+            high=MOST_PPM,
         )
         for window in VOLATILITY_WINDOWS
     ),

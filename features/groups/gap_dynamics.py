@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from features.feature import Feature
 from features.groups.group import Observed
+from features.groups.limits import MOST_PPM
 from features.groups.means import follow, half_life_of, step_of
 
 SHORT, LONG = 10, 100
@@ -20,6 +21,7 @@ FEATURES = (
         inputs=_QUOTES,
         absent=_NONE,
         low=0,
+        high=MOST_PPM,
     ),
     Feature(
         "gap_over_mean",
@@ -28,6 +30,8 @@ FEATURES = (
         LONG,
         inputs=_QUOTES,
         absent="There is no gap now, or there was none before.",
+        low=-MOST_PPM,
+        high=MOST_PPM,
     ),
     Feature(
         "gap_half_life",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from features.feature import Feature
 from features.groups.gap import Couple
 from features.groups.group import Observed
+from features.groups.limits import MOST_BLOCKS, MOST_PPM
 
 _NONE = "No pair has two pools with a price."
 
@@ -16,6 +17,7 @@ FEATURES = (
         inputs=("quotes",),
         absent=_NONE,
         low=0,
+        high=MOST_PPM,
     ),
     Feature(
         "gap_mean_ppm",
@@ -24,6 +26,7 @@ FEATURES = (
         inputs=("quotes",),
         absent=_NONE,
         low=-1,
+        high=MOST_PPM,
     ),
     Feature(
         "gap_age_blocks",
@@ -32,6 +35,7 @@ FEATURES = (
         inputs=("quotes",),
         absent=_NONE,
         low=0,
+        high=MOST_BLOCKS,
     ),
 )
 

@@ -7,6 +7,7 @@ import math
 from chain.blocks import next_base_fee
 from features.feature import Feature
 from features.groups.group import Observed
+from features.groups.limits import MOST_GWEI, MOST_LOG, MOST_SECONDS
 
 WEI_PER_GWEI = 10**9
 HALF_LIVES = (4, 12, 40, 150)
@@ -18,13 +19,21 @@ _GAS = ("gas_used", "gas_limit")
 _NO_GAS = "No gas is known: a recording of logs and times only."
 
 FEATURES = (
-    Feature("base_fee_gwei", "gwei", "Base fee of the block.", inputs=_FEE, low=0),
+    Feature(
+        "base_fee_gwei",
+        "gwei",
+        "Base fee of the block.",
+        inputs=_FEE,
+        low=0,
+        high=MOST_GWEI,
+    ),
     Feature(
         "next_base_fee_gwei",
         "gwei",
         "Base fee of the child block, exact by EIP-1559.",
         inputs=(*_FEE, *_GAS),
         low=0,
+        high=2 * MOST_GWEI,
     ),
     Feature(
         "log_base_fee",
@@ -32,6 +41,8 @@ FEATURES = (
         "Natural logarithm of the base fee.",
         inputs=_FEE,
         absent="The base fee is zero.",
+        low=-MOST_LOG,
+        high=MOST_LOG,
     ),
     Feature(
         "gas_used_ratio", "ratio", "Gas used over gas limit.", inputs=_GAS, absent=_NO_GAS, low=0, high=1
@@ -70,6 +81,8 @@ FEATURES = (
             life,
             inputs=(*_FEE, *_GAS),
             absent="The next base fee is zero, or no base fee has been above zero yet.",
+            low=-MOST_LOG,
+            high=MOST_LOG,
         )
         for life in HALF_LIVES
     ),
@@ -92,6 +105,7 @@ FEATURES = (
         inputs=("timestamp",),
         absent="The first block.",
         low=0,
+        high=MOST_SECONDS,
     ),
     Feature(
         "block_interval_lag1",
@@ -102,6 +116,7 @@ FEATURES = (
         inputs=("timestamp",),
         absent="The first two blocks.",
         low=0,
+        high=MOST_SECONDS,
     ),
 )
 

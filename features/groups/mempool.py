@@ -5,6 +5,7 @@ from __future__ import annotations
 from features.feature import Feature
 from features.groups.flow import WEI_PER_ETHER
 from features.groups.group import Observed
+from features.groups.limits import MOST_ETHER, MOST_PENDING, MOST_RATIO
 from features.groups.means import follow, step_of
 
 HALF_LIFE = 10
@@ -20,6 +21,7 @@ FEATURES = (
         inputs=_PENDING,
         absent=_NONE,
         low=0,
+        high=MOST_PENDING,
     ),
     Feature(
         "pending_flow",
@@ -27,6 +29,8 @@ FEATURES = (
         "WETH that they would pay into pools, less WETH that they would take out.",
         inputs=("pending_net_ether",),
         absent=_NONE,
+        low=-MOST_ETHER,
+        high=MOST_ETHER,
     ),
     Feature(
         "pending_pressure",
@@ -36,6 +40,7 @@ FEATURES = (
         inputs=_PENDING,
         absent=_NONE + " Or nothing has been pending yet.",
         low=0,
+        high=MOST_RATIO,
     ),
 )
 

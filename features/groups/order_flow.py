@@ -7,6 +7,7 @@ import math
 from features.feature import Feature
 from features.groups.flow import WEI_PER_ETHER
 from features.groups.group import Observed
+from features.groups.limits import MOST_LOG
 from features.groups.means import follow_all, step_of
 
 HALF_LIVES = (5, 30)
@@ -19,6 +20,7 @@ FEATURES = (
         "Log of one plus the WETH paid into and out of pools in the block.",
         inputs=("gross_ether",),
         low=0,
+        high=MOST_LOG,
     ),
     Feature(
         "flow_imbalance",

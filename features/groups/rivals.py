@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from features.feature import Feature
 from features.groups.competition import BUILDER_WINDOW
 from features.groups.group import Observed
+from features.groups.limits import MOST_BLOCKS, MOST_COUNT
 from features.groups.means import follow_all, step_of
 
 HALF_LIVES = (10, 100)
@@ -21,6 +22,7 @@ FEATURES = (
         "Transactions in the block that swapped in two or more followed pools.",
         inputs=_MULTI,
         low=0,
+        high=MOST_COUNT,
     ),
     *(
         Feature(
@@ -30,6 +32,7 @@ FEATURES = (
             life,
             inputs=_MULTI,
             low=0,
+            high=MOST_COUNT,
         )
         for life in HALF_LIVES
     ),
@@ -40,6 +43,7 @@ FEATURES = (
         inputs=_MULTI,
         absent="No such transaction has been seen yet.",
         low=0,
+        high=MOST_BLOCKS,
     ),
     Feature(
         "builder_count",

@@ -6,6 +6,7 @@ import math
 
 from features.feature import Feature
 from features.groups.group import Observed
+from features.groups.limits import MOST_PPM, MOST_RATIO
 from features.groups.means import follow, follow_all, step_of
 from features.groups.prices import PPM
 
@@ -26,6 +27,7 @@ FEATURES = (
             inputs=_MOVE,
             absent=_NONE,
             low=0,
+            high=MOST_PPM,
         )
         for life in HALF_LIVES
     ),
@@ -37,6 +39,7 @@ FEATURES = (
         inputs=_MOVE,
         absent="The price has not moved yet.",
         low=0,
+        high=MOST_RATIO,
     ),
     Feature(
         "trend",
@@ -45,6 +48,8 @@ FEATURES = (
         TREND_HALF_LIFE,
         inputs=_MOVE,
         absent=_NONE,
+        low=-MOST_PPM,
+        high=MOST_PPM,
     ),
 )
 

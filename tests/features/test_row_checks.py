@@ -33,6 +33,40 @@ def test_time_goes_forward_in_height_and_in_seconds(late: FeatureRow) -> None:
     assert str(late.block_number) in refusal.detail
 
 
+@pytest.mark.parametrize("name", BLOCK.names)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_outlier_is_refused_itself_and_not_the_rows_after_it(name: str, sign: int) -> None:
+    bad = row(7)
+    place = bad.names.index(name)
+    bad = replace(bad, values=(*bad.values[:place], sign * 1e155, *bad.values[place + 1 :]))
+    assert reasons(row(6), bad, row(8), row(9)) == [None, Reason.FEATURE_OUT_OF_RANGE, None, None]
+
+
+def test_a_time_far_ahead_is_refused_itself_and_not_the_rows_after_it() -> None:
+    found = reasons(row(6), row(7, 10**12), row(8), row(9))
+    assert found == [None, Reason.TIME_RAN_AHEAD, None, None]
+
+
+def known(one: FeatureRow, seconds: int) -> FeatureRow:
+    return replace(one, known_at_ns=seconds * 10**9)
+
+
+def test_the_first_row_is_held_against_the_clock() -> None:
+    found = reasons(known(row(6, 10**12), 72), known(row(7), 85), known(row(8), 96))
+    assert found == [Reason.TIME_RAN_AHEAD, None, None]
+
+
+def test_a_chain_that_stood_still_for_days_goes_on() -> None:
+    later = 72 + 5 * 86_400
+    assert (
+        reasons(row(6), known(row(7, later), later + 1), known(row(8, later + 12), later + 13)) == [None] * 3
+    )
+
+
+def test_a_chain_whose_time_runs_ahead_of_the_clock_is_believed() -> None:
+    assert reasons(*(known(row(number), 72) for number in range(6, 60))) == [None] * 54
+
+
 def test_blocks_of_one_second_are_in_order() -> None:
     assert reasons(row(6), row(7, 72), row(8, 72)) == [None, None, None]
 
