@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.harness import machine
 from cli.bids_view import BIDS, bid_sentence, bid_tables
-from cli.evaluate_view import card_lines, page, score_table, sentence, tracks_table
+from cli.evaluate_view import card_lines, coverage_sentence, page, score_table, sentence, tracks_table
 from cli.output import print_json, try_to_write
 from cli.screen import Screen
 from cli.tracking import check_store
@@ -26,6 +26,7 @@ from models.prequential import Results
 from models.scorecard import Scorecard
 from models.scorecard_runs import log_evaluation
 from models.targets.registry import TARGETS
+from models.targets.table import Kind
 from models.tracking_store import TrackingStore, code_version
 from pipeline.evaluate import NOMINAL, WINDOW, evaluate_targets, evaluate_tracks
 
@@ -110,6 +111,8 @@ def _evaluate(options: EvaluateOptions, root: Path, home: Path) -> None:
         print_json(document)
     if cards:
         screen.console.print(sentence(cards, document["seconds"]), soft_wrap=True)
+    if any(card.kind is Kind.NUMBER for card in cards):
+        screen.console.print(coverage_sentence(cards), soft_wrap=True)
     if options.write is not None:
         options.write.write_text(page(document, cards, bids, scores))
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from cli.bids_view import bid_section
 from models.benchmark_tracks import TrackScore
 from models.bid_report import BidRow
+from models.coverage import AFTER_BREAKS, OFF
 from models.scorecard import LOSSES, Line, Loss, Scorecard
 from models.targets.registry import TARGETS
 from models.targets.table import Kind
@@ -21,11 +22,15 @@ _INTRODUCTION = """\
 Written by `omniarb evaluate --write PATH`, which repeats every figure. How to read it:
 [evaluate models](../how-to/evaluate-models.md).
 
+Models here learn on while they are judged, all but `frozen_lstm`, the LSTM as it stood when judging began.
+The gate judges versions frozen as they serve: what is best here may serve only once it has passed there.
+
 Skill is `1 - loss / loss of the hardest baseline on the judged rows`, with a 95 % interval from a
 moving-block bootstrap. **Bold** means that the interval lies clear of zero. The first loss decides; a model
-is champion only where its skill by that loss is clear, else the baseline stays. Intervals of forecasts aim
+is the best only where its skill by that loss is clear, else the baseline is. Intervals of forecasts aim
 at 90 %; *terciles* is their coverage where the typical error known at issue was low, middling and high.
-Times belong to the machine.
+*After breaks* is their coverage in the 150 judged rows after each break: ADWIN finds one where the hardest
+baseline's error has risen, from past rows alone. Times belong to the machine.
 
 At most 12,000 rows of a target are learned from before judging begins, and as many judged. After its fit the
 LSTM learns from every eighth label. Skills are not corrected for the number of models and targets.
@@ -40,7 +45,7 @@ def score_table(card: Scorecard) -> Table:
     for heading in (_LOSS_NAMES[loss], "skill, 95 %", f"by {_LOSS_NAMES[second]}", "covers", "µs"):
         table.add_column(heading, justify="right", no_wrap=True)
     for line in card.lines:
-        style = "bold" if line.name == card.champion else "dim" if line.baseline else ""
+        style = "bold" if line.name == card.best else "dim" if line.baseline else ""
         table.add_row(
             line.name,
             f"{line.losses[loss]:.4g}",
@@ -60,6 +65,11 @@ def card_lines(card: Scorecard) -> Iterator[str]:
         rows += f"; {card.censored:,} more whose label never came"
     yield f"{rows}; hardest baseline: {card.hardest[card.deciding]}"
     yield _verdict(card)
+    if card.leader_changes is not None:
+        times = "once" if card.leader_changes == 1 else f"{card.leader_changes} times"
+        yield f"the mix changed its leader {times}"
+    if card.kind is Kind.NUMBER:
+        yield _after_breaks(card)
 
 
 def sentence(cards: Sequence[Scorecard], seconds: float) -> str:
@@ -69,6 +79,21 @@ def sentence(cards: Sequence[Scorecard], seconds: float) -> str:
     return (
         f"a model beats the hardest baseline on {len(won)} of {len(cards)} targets{names}; {seconds:,.0f} s"
     )
+
+
+def coverage_sentence(cards: Sequence[Scorecard]) -> str:
+    """Return on how many targets the best one's intervals keep their promise, and where they do not."""
+    judged = [card for card in cards if card.kind is Kind.NUMBER]
+    short = [card for card in judged if card.coverage_short]
+    broken = [card for card in judged if card.after_breaks]
+    text = (
+        f"intervals of the best one cover within {OFF} of what they aim at, and at least {AFTER_BREAKS} "
+        f"after breaks, on {len(judged) - len(short)} of {len(judged)} targets with intervals, "
+        f"{len(broken)} of which had breaks"
+    )
+    if not short:
+        return text
+    return f"{text}; short: {'; '.join(f'{card.target} ({_short(card)})' for card in short)}"
 
 
 def tracks_table(scores: Sequence[TrackScore]) -> Table:
@@ -97,6 +122,8 @@ def page(
     ]
     if cards:
         lines += ["", f"{sentence(cards, document['seconds']).partition(';')[0].capitalize()}."]
+    if any(card.kind is Kind.NUMBER for card in cards):
+        lines += ["", f"{_capital(coverage_sentence(cards))}."]
     for card in cards:
         lines += ["", f"## {card.target}", "", *_section(card)]
     if bids:
@@ -132,7 +159,7 @@ def _headings(card: Scorecard) -> list[str]:
     skills = [
         heading for loss in LOSSES[card.kind] for heading in (_LOSS_NAMES[loss], f"skill {_LOSS_NAMES[loss]}")
     ]
-    intervals = ["coverage", "terciles", "width"] if card.kind is Kind.NUMBER else []
+    intervals = ["coverage", "after breaks", "terciles", "width"] if card.kind is Kind.NUMBER else []
     return ["forecaster", *skills, *intervals, "predict, µs", "learn, µs"]
 
 
@@ -142,7 +169,13 @@ def _cells(line: Line, card: Scorecard) -> list[str]:
         cells += [f"{line.losses[loss]:.4g}", _skill_cell(line, card, loss, bold="**")]
     if line.coverage is not None and line.coverage_by_tercile is not None:
         terciles = " ".join(f"{share:.2f}" for share in line.coverage_by_tercile)
-        cells += [f"{line.coverage:.3f}", terciles, f"{line.width:.3g}"]
+        after = line.coverage_after_breaks
+        cells += [
+            f"{line.coverage:.3f}",
+            "" if after is None else f"{after:.3f}",
+            terciles,
+            f"{line.width:.3g}",
+        ]
     return [
         *cells,
         "" if line.baseline else f"{line.predict_us:,.0f}",
@@ -160,8 +193,27 @@ def _skill_cell(line: Line, card: Scorecard, loss: Loss, bold: str = "") -> str:
 
 def _verdict(card: Scorecard) -> str:
     if card.degenerate:
-        return f"every label is the same, so there is nothing to forecast: {card.champion} stays champion"
+        return f"every label is the same, so there is nothing to forecast; best: {card.best}"
     if not card.won:
-        return f"no model's skill is clear of zero: {card.champion} stays champion"
-    skill = card.line(card.champion).skills[card.deciding]
-    return f"champion: {card.champion}, skill {skill.value:+.3f} [{skill.lower:+.3f}, {skill.upper:+.3f}]"
+        return f"no model's skill is clear of zero; best: {card.best}"
+    skill = card.line(card.best).skills[card.deciding]
+    return f"best: {card.best}, skill {skill.value:+.3f} [{skill.lower:+.3f}, {skill.upper:+.3f}]"
+
+
+def _after_breaks(card: Scorecard) -> str:
+    after = card.line(card.best).coverage_after_breaks
+    if after is None:
+        said = "no break: the error of the hardest baseline never rose for good"
+    else:
+        breaks = "1 break" if card.breaks == 1 else f"{card.breaks} breaks"
+        rows = f"{card.after_breaks:,} rows after"
+        said = f"{breaks}; in the {rows}, {card.best}'s intervals cover {after:.3f}"
+    return f"{said}; they fall short: {_short(card)}" if card.coverage_short else said
+
+
+def _short(card: Scorecard) -> str:
+    return ", ".join(card.coverage_short)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

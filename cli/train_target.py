@@ -12,15 +12,20 @@ from cli.output import print_json
 from cli.screen import Screen
 from cli.target_registration import Registered, register, say
 from core.config_loader import ROOT
+from core.errors import OmniArbError
 from core.settings import Settings
+from models.alias_requests import decided_version
+from models.champion import load_version
+from models.experts import Frozen
+from models.mix import ExpertMix
 from models.scorecard import LOSSES
 from models.scorecard_runs import table_hash
-from models.target_versions import TargetScore
+from models.target_versions import TargetScore, registered_name
 from models.targets.table import Kind, TargetTable
 from models.tracking_store import TrackingStore, code_version
 from models.trials import CHUNKS
 from pipeline.evolution.tracking import RunLog
-from pipeline.target_training import Rehearsed, models_to_try, rehearse, teach
+from pipeline.target_training import Rehearsed, frozen_champion, models_to_try, rehearse, teach
 
 EXPERIMENT = "training"
 
@@ -52,7 +57,10 @@ def train_target(settings: Settings, target: str, model: str, seed: int, *, as_j
     with screen.step(f"Target: {target}") as advance:
         table = open_target(settings, target)
         models = models_to_try(table, model)
+        frozen, left_out = _champion(settings, table) if ExpertMix.name in models else (None, "")
         advance(1)
+    if left_out:
+        screen.figure(left_out)
     store, nominal = TrackingStore(settings.storage.mlflow_home), settings.models.nominal_coverage
     with ExitStack() as stack:
         title = f"Learning rows: {', '.join(models)} forecast, wait for the label, learn"
@@ -66,7 +74,7 @@ def train_target(settings: Settings, target: str, model: str, seed: int, *, as_j
                 advance=trials_done,
             )
             stack.callback(log.stopped)
-            tried = rehearse(table, models, seed=seed, observer=log)
+            tried = rehearse(table, models, seed=seed, observer=log, frozen=frozen)
         best = tried[0]
         with screen.step(f"All learning rows: {best.model}, then its version") as advance:
             snapshot = teach(table, best, seed=seed, nominal=nominal)
@@ -77,6 +85,20 @@ def train_target(settings: Settings, target: str, model: str, seed: int, *, as_j
             done = register(settings, table, snapshot, score, run)
             advance(1)
     _show(screen, table, tried, done, score, as_json=as_json)
+
+
+def _champion(settings: Settings, table: TargetTable) -> tuple[Frozen | None, str]:
+    """Return the version that serves as one more expert of a mix, or a word on why it is none."""
+    store, name = TrackingStore(settings.storage.mlflow_home), registered_name(table.name)
+    version = decided_version(store, name, settings.models.alias)
+    if version is None:
+        return None, ""
+    try:
+        frozen, why = frozen_champion(table, load_version(store, name, version).snapshot)
+    except OmniArbError as error:
+        # training mends a champion that does not load
+        frozen, why = None, str(error)
+    return frozen, f"the champion, version {version} of {name}, is no expert of the mix: {why}" if why else ""
 
 
 def _tags(table: TargetTable) -> dict[str, str]:

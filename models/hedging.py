@@ -20,6 +20,12 @@ SPEED = 0.2
 
 FADE = 0.5 ** (1 / 500)
 
+FOR_GOOD = 100
+"""Labels in a row after which an expert that is clearly ahead counts as the leader."""
+
+CLEARLY = 2.0
+"""Times the weight of the leader, or of every other expert, that puts an expert clearly ahead."""
+
 
 class Hedge(Protocol):
     """Weights over experts that follow their losses."""
@@ -169,6 +175,58 @@ class FixedShare:
             raise ModelError("the saved weights of experts do not add up to one; save the model again")
         self._weights = weights
         self._typical = float(_restored([state["typical"]], np.zeros(1))[0])
+
+
+class Leadership:
+    """Which expert leads, and how often another one took over for good: an alarm that the data has changed.
+
+    The first leader has had twice the weight of every other expert after ``FOR_GOOD`` labels in a row. One
+    that takes over has had the most, and twice the leader's, as long: two that are alike do not take turns.
+
+    Examples
+    --------
+    >>> leadership = Leadership()
+    >>> for heaviest in [0] * 150 + [1] * 50 + [0] * 50 + [1] * 150:
+    ...     leadership.update(np.eye(2)[heaviest])
+    >>> leadership.leader, leadership.changes
+    (1, 1)
+    """
+
+    def __init__(self) -> None:
+        self.leader: int | None = None
+        self.changes = 0
+        self._heaviest = 0
+        self._labels = 0
+
+    def update(self, weights: Array) -> None:
+        """Take in the weights after a label, ``float64[expert]``."""
+        heaviest = int(weights.argmax())
+        others = np.delete(weights, heaviest) if self.leader is None else weights[[self.leader]]
+        ahead = heaviest != self.leader and weights[heaviest] >= CLEARLY * others.max(initial=0.0)
+        if not ahead:
+            self._labels = 0
+            return
+        self._labels = self._labels + 1 if heaviest == self._heaviest else 1
+        self._heaviest = heaviest
+        if self._labels >= FOR_GOOD:
+            self.changes += self.leader is not None
+            self.leader = heaviest
+
+    def state(self) -> dict[str, Any]:
+        """Return the leader and the counts."""
+        return {
+            "leader": self.leader,
+            "changes": self.changes,
+            "heaviest": self._heaviest,
+            "labels": self._labels,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`. Raises ``TypeError`` or ``ValueError`` if it holds no counts."""
+        leader = state["leader"]
+        self.leader = None if leader is None else int(leader)
+        self.changes, self._heaviest = int(state["changes"]), int(state["heaviest"])
+        self._labels = int(state["labels"])
 
 
 RULES: dict[str, type[AdaHedge] | type[FixedShare]] = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 from core.errors import ModelError
 from models.experts import check_expert
 from models.forecaster import Forecaster, Window
-from models.hedging import RULES, AdaHedge, Hedge
+from models.hedging import RULES, AdaHedge, Hedge, Leadership
 from models.inputs import check_numbers, read_label
 from models.targets.table import Kind
+
+WEIGHED = 500
+"""Labels at the end of history, at most a quarter of it, that move the weights instead of being fitted."""
 
 
 class ExpertMix:
@@ -34,34 +38,51 @@ class ExpertMix:
         What the label is.
     rule
         ``adahedge`` for weights with nothing to tune, ``fixed_share`` for weights that forget.
+    learn_every
+        By name of an expert, for those that cost too much to learn from each label once they are fitted:
+        learn from one in so many.
 
     Raises
     ------
     ModelError
-        If there are no experts, two have one name, or there is no such rule.
+        If there are no experts, two have one name, there is no such rule, or an expert would never learn.
     """
 
     name = "mix"
 
     def __init__(
-        self, experts: Sequence[Forecaster], kind: Kind = Kind.NUMBER, rule: str = AdaHedge.name
+        self,
+        experts: Sequence[Forecaster],
+        kind: Kind = Kind.NUMBER,
+        rule: str = AdaHedge.name,
+        learn_every: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         names = [one.name for one in experts]
         if not names or len(set(names)) != len(names):
             raise ModelError("a mix needs experts with different names", names=names)
         if rule not in RULES:
             raise ModelError(f"no rule is called {rule!r}; there are {', '.join(RULES)}", rule=rule)
+        if any(every < 1 for every in learn_every.values()):
+            raise ModelError("an expert learns from one label in at least one", learn_every=dict(learn_every))
         self.experts = tuple(experts)
         self.kind = kind
+        self.learn_every = dict(learn_every)
+        self._labels = 0
+        self._leadership = Leadership()
         self._hedge: Hedge = RULES[rule](len(names))
         self._lost = np.zeros(len(names))
         self._mix_lost = 0.0
 
     @property
     def weights(self) -> dict[str, float]:
-        """Weight by expert; a sudden move says that something has changed."""
+        """Weight by expert."""
         names = [one.name for one in self.experts]
         return dict(zip(names, self._hedge.weights.tolist(), strict=True))
+
+    @property
+    def leader_changes(self) -> int:
+        """How often the lead among the experts has changed for good; each time, the data has changed."""
+        return self._leadership.changes
 
     @property
     def losses(self) -> dict[str, float]:
@@ -91,6 +112,9 @@ class ExpertMix:
         ModelError
             As :meth:`predict_one`, and if the label is not finite; nothing has changed then.
         """
+        self._learn(window, label)
+
+    def _learn(self, window: Window, label: float) -> None:
         read_label(label)
         forecasts = self._ask(window)
         mixed = self._mixed(forecasts)
@@ -103,18 +127,24 @@ class ExpertMix:
             self._lost = self._lost + (forecasts - label) ** 2
             self._mix_lost += (mixed - label) ** 2
         self._hedge.update(slope * (forecasts - mixed))
+        self._leadership.update(self._hedge.weights)
+        self._labels += 1
         for one in self.experts:
-            one.learn_one(window, label)
+            if self._labels % self.learn_every.get(one.name, 1) == 0:
+                one.learn_one(window, label)
 
     def fit(self, windows: Sequence[Window], labels: Sequence[float]) -> None:
-        """Let the experts learn history, at once where they can; weights stay as they are."""
+        """Let the experts learn history, at once where they can; its last labels also move the weights."""
+        first = len(labels) - min(WEIGHED, len(labels) // 4)
         for one in self.experts:
             fit = getattr(one, "fit", None)
             if fit is not None:
-                fit(windows, labels)
+                fit(windows[:first], labels[:first])
                 continue
-            for window, label in zip(windows, labels, strict=True):
+            for window, label in zip(windows[:first], labels[:first], strict=True):
                 one.learn_one(window, label)
+        for window, label in zip(windows[first:], labels[first:], strict=True):
+            self._learn(window, label)
 
     def _ask(self, window: Window) -> NDArray[np.float64]:
         forecasts = np.array([one.predict_one(window) for one in self.experts], dtype=np.float64)
@@ -138,6 +168,9 @@ class ExpertMix:
             "hedge": self._hedge.state(),
             "lost": self._lost.copy(),
             "mix_lost": self._mix_lost,
+            "learn_every": dict(self.learn_every),
+            "labels": self._labels,
+            "leadership": self._leadership.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -160,7 +193,13 @@ class ExpertMix:
                 raise ModelError(f"the saved mix has {lost.size} experts, this one {len(self.experts)}")
             for one, saved in zip(self.experts, state["experts"], strict=True):
                 check_expert(saved, one)
+            if state["learn_every"] != self.learn_every:
+                raise ModelError("the experts of the saved mix learn more or less often; build it alike")
             self._hedge.restore(state["hedge"])
+            if state["leadership"]["leader"] not in (None, *range(lost.size)):
+                raise ModelError("the saved mix is led by an expert that it has not; save the model again")
+            self._leadership.restore(state["leadership"])
+            self._labels = int(state["labels"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"this is not the state of a {self.name}: {error}") from error
         self._lost, self._mix_lost = lost, mix_lost

@@ -20,9 +20,11 @@ from core.errors import ModelError
 from core.seams import Clock, SystemClock
 from models.as_served import AsServed
 from models.conformal_scaled import ScaledConformal
-from models.experts import GivenBaseline
+from models.experts import Frozen, GivenBaseline
 from models.forecaster import Forecaster
 from models.label_stream import LabelStream, anchor_of, arrivals, feature_rows, typical_error
+from models.mix import ExpertMix
+from models.rebuilding import rebuild
 from models.targets.table import Kind, TargetTable
 
 REHEARSED = 500
@@ -32,7 +34,7 @@ TELL_EVERY = 100
 
 Advance = Callable[[int], None]
 """Told the number of forecasts made so far, of all models."""
-Mixing = Callable[[Sequence[Forecaster]], Forecaster]
+Mixing = Callable[[Sequence[Forecaster]], ExpertMix]
 """Makes one forecaster of several."""
 _Costs = tuple[float, float]
 
@@ -79,6 +81,8 @@ class Results:
         ``float64[judged]``: typical error of the anchor as known at issue, in the target's unit.
     served
         By name: models first, then baselines.
+    leader_changes
+        How often the mix found another expert to lead for good; ``None`` where there is no mix.
     """
 
     table: TargetTable
@@ -88,6 +92,7 @@ class Results:
     anchor: str
     typical: NDArray[np.float64]
     served: Mapping[str, Served]
+    leader_changes: int | None = None
 
     @property
     def label(self) -> NDArray[np.float64]:
@@ -102,6 +107,7 @@ def run_prequential(
     nominal: float = 0.9,
     window: int = 16,
     learn_every: Mapping[str, int] = MappingProxyType({}),
+    freeze: Mapping[str, str] = MappingProxyType({}),
     mixing: Mixing | None = None,
     advance: Advance = lambda _done: None,
     clock: Clock | None = None,
@@ -121,6 +127,8 @@ def run_prequential(
     learn_every
         By model, for those that cost too much to learn from each label once they are fitted: learn
         from those of every so many rows.
+    freeze
+        By model, the name under which it is also judged as one that stops learning when judging begins.
     mixing
         Makes a mix of the models and the corrected baseline; it is given what they served.
     advance, clock
@@ -131,7 +139,8 @@ def run_prequential(
     ModelError
         If names repeat, no judged row has a label, or a model forecasts no number.
     """
-    names = [*(model.name for model in models), *table.baselines]
+    twins = [freeze[model.name] for model in models if model.name in freeze]
+    names = [*(model.name for model in models), *twins, *table.baselines]
     if len(set(names)) != len(names) or window < 1:
         raise ModelError("models need names of their own, and a window at least one row", names=names)
     after = np.arange(table.first_judged, len(table))
@@ -145,10 +154,16 @@ def run_prequential(
     for number, model in enumerate(models):
         tell = partial(_advance, advance, number * (len(table) - stream.start))
         thinned = replace(stream, every=learn_every.get(model.name, 1))
-        said[model.name], costs[model.name] = _serve(thinned, model, ticking, tell)
+        kept: list[Frozen] | None = [] if model.name in freeze else None
+        said[model.name], costs[model.name] = _serve(thinned, model, ticking, tell, kept)
+        if kept is not None:
+            name = freeze[model.name]
+            said[name], costs[name] = _serve_frozen(stream, kept[0], said[model.name], ticking)
+    changes = None
     if mixing is not None and models:
         mix = mixing([GivenBaseline(), *(AsServed(name, values) for name, values in said.items())])
         said[mix.name], own = _serve(stream, mix, ticking, _silent)
+        changes = mix.leader_changes
         # what serving the mix takes is what serving its experts takes, and mixing
         costs[mix.name] = (
             own[0] + sum(c[0] for c in costs.values()),
@@ -158,9 +173,8 @@ def run_prequential(
         name: _with_intervals(name, stream, values, rows, nominal, costs.get(name))
         for name, values in {**said, **table.baselines}.items()
     }
-    return Results(
-        table, nominal, rows, len(after) - len(rows), anchor, typical_error(table, anchor)[rows], served
-    )
+    censored, typical = len(after) - len(rows), typical_error(table, anchor)[rows]
+    return Results(table, nominal, rows, censored, anchor, typical, served, changes)
 
 
 def _silent(_done: int) -> None:
@@ -172,8 +186,9 @@ def _advance(advance: Advance, before: int, done: int) -> None:
 
 
 def _serve(
-    stream: LabelStream, model: Forecaster, clock: Clock, advance: Advance
+    stream: LabelStream, model: Forecaster, clock: Clock, advance: Advance, kept: list[Frozen] | None = None
 ) -> tuple[NDArray[np.float64], _Costs]:
+    """Walk a model through the rows; ``kept`` is given a copy as it stands when judging begins."""
     table, start = stream.table, stream.start
     values = np.full(len(table), np.nan)
     predicted: list[int] = []
@@ -186,6 +201,8 @@ def _serve(
             began = clock.monotonic_ns()
             model.learn_one(stream.window(at), float(table.label[at]))
             learned.append(clock.monotonic_ns() - began)
+        if kept is not None and row == table.first_judged:
+            kept.append(Frozen(rebuild(model.name, model.state())))
         window = stream.window(row)
         began = clock.monotonic_ns()
         values[row] = model.predict_one(window)
@@ -198,6 +215,22 @@ def _serve(
     if table.kind is Kind.PROBABILITY:
         values = np.clip(values, 0.0, 1.0)
     return values, (_median_us(predicted), _median_us(learned))
+
+
+def _serve_frozen(
+    stream: LabelStream, frozen: Frozen, before: NDArray[np.float64], clock: Clock
+) -> tuple[NDArray[np.float64], _Costs]:
+    """Ask a model that has stopped learning about the judged rows; ``before`` is what it said until then."""
+    values = before.copy()
+    predicted: list[int] = []
+    for row in range(stream.table.first_judged, len(stream.table)):
+        window = stream.window(row)
+        began = clock.monotonic_ns()
+        values[row] = frozen.predict_one(window)
+        predicted.append(clock.monotonic_ns() - began)
+    if stream.table.kind is Kind.PROBABILITY:
+        values = np.clip(values, 0.0, 1.0)
+    return values, (_median_us(predicted), 0.0)
 
 
 def _fit(stream: LabelStream, model: Forecaster, rows: Sequence[int]) -> None:

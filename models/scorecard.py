@@ -1,14 +1,14 @@
-"""The honest table of a target: every baseline, every model, and who may serve.
+"""The honest table of a target: every baseline, every model, and the best.
 
 Skill is taken against the baseline that is hardest on the judged rows themselves, a choice made
-with hindsight that favours the baseline. The gate keeps a baseline champion unless a model's
-interval lies clear of zero.
+with hindsight that favours the baseline. The baseline is the best unless a model's interval lies
+clear of zero. Models learn on while they are judged; the gate judges versions frozen as they serve.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 
 from core.seams import Randomness
 from models.bootstrap import Skill, block_length, bootstrap_skill
+from models.coverage import after_breaks, coverage_by_tercile, inside, shortfalls
 from models.prequential import Results, Served
 from models.targets.table import Kind
+
+Floats = NDArray[np.float64]
 
 SMALLEST_PROBABILITY = 1e-3
 """A forecast nearer to 0 or 1 counts as this in the log loss, which would be infinite otherwise."""
@@ -57,6 +60,8 @@ class Line:
         probabilities.
     coverage_by_tercile
         The same share where the typical error known at issue was low, middling and high.
+    coverage_after_breaks
+        The same share in the rows after a break; ``None`` if there are none.
     predict_us, learn_us
         Median cost of a forecast and of a label, microseconds; 0 for a baseline.
     """
@@ -68,6 +73,7 @@ class Line:
     coverage: float | None
     width: float | None
     coverage_by_tercile: tuple[float, float, float] | None
+    coverage_after_breaks: float | None
     predict_us: float
     learn_us: float
 
@@ -86,6 +92,12 @@ class Scorecard:
         Rows for learning alone, judged rows, and rows not judged because their label never came.
     degenerate
         Whether all judged labels are the same: then there is nothing to forecast.
+    breaks, after_breaks
+        Times that the hardest baseline's error was found to have risen, and judged rows soon after one; 0
+        for probabilities.
+    leader_changes
+        How often another expert of the mix took the lead for good, a sign that the data has changed; ``None``
+        where nothing was mixed.
     hardest
         By loss, the baseline with the smallest one on the judged rows.
     lines
@@ -102,6 +114,9 @@ class Scorecard:
     judged: int
     censored: int
     degenerate: bool
+    breaks: int
+    after_breaks: int
+    leader_changes: int | None
     hardest: Mapping[Loss, str]
     lines: tuple[Line, ...]
 
@@ -111,19 +126,25 @@ class Scorecard:
         return LOSSES[self.kind][0]
 
     @property
-    def champion(self) -> str:
-        """Who may serve: the best model whose skill is clear of zero, else the hardest baseline.
+    def best(self) -> str:
+        """The best model whose skill is clear of zero, else the hardest baseline.
 
         The baseline too where there is nothing to forecast.
         """
         clear = (line for line in self.lines if not line.baseline and line.skills[self.deciding].clear)
-        best = None if self.degenerate else next(clear, None)
-        return self.hardest[self.deciding] if best is None else best.name
+        model = None if self.degenerate else next(clear, None)
+        return self.hardest[self.deciding] if model is None else model.name
 
     @property
     def won(self) -> bool:
-        """Whether a model may serve."""
-        return not self.line(self.champion).baseline
+        """Whether a model is the best."""
+        return not self.line(self.best).baseline
+
+    @property
+    def coverage_short(self) -> tuple[str, ...]:
+        """What the best one's intervals fall short of, in words; empty if nothing."""
+        line = self.line(self.best)
+        return shortfalls(self.nominal, line.coverage, line.coverage_after_breaks)
 
     def line(self, name: str) -> Line:
         """Return a forecaster's line; it must have one."""
@@ -142,8 +163,12 @@ class Scorecard:
             "judged": self.judged,
             "censored": self.censored,
             "degenerate": self.degenerate,
+            "breaks": self.breaks,
+            "rows_after_breaks": self.after_breaks,
+            "coverage_short": list(self.coverage_short),
             "hardest": {loss.value: name for loss, name in self.hardest.items()},
-            "champion": self.champion,
+            "best": self.best,
+            "leader_changes": self.leader_changes,
             "forecasters": [_document(line) for line in self.lines],
         }
 
@@ -163,10 +188,8 @@ def make_scorecard(results: Results, *, seed: int) -> Scorecard:
         name: {loss: losses_of(loss, served.value, label) for loss in LOSSES[table.kind]}
         for name, served in results.served.items()
     }
-    hardest = {
-        loss: min((float(losses[name][loss].mean()), name) for name in table.baselines)[1]
-        for loss in LOSSES[table.kind]
-    }
+    hardest = {loss: _hardest(loss, losses, table.baselines) for loss in LOSSES[table.kind]}
+    breaks, after = after_breaks(results, hardest[LOSSES[table.kind][0]])
     length = block_length(len(results.rows), label_overlap(results))
     lines = []
     for name, served in results.served.items():
@@ -179,7 +202,7 @@ def make_scorecard(results: Results, *, seed: int) -> Scorecard:
             )
             for loss, base in hardest.items()
         }
-        lines.append(_line(results, served, losses[name], skills))
+        lines.append(_line(results, served, losses[name], skills, after))
     first = LOSSES[table.kind][0]
     lines.sort(key=lambda line: (line.baseline, line.losses[first], line.name))
     return Scorecard(
@@ -193,12 +216,19 @@ def make_scorecard(results: Results, *, seed: int) -> Scorecard:
         judged=len(results.rows),
         censored=results.censored,
         degenerate=bool((label == label[0]).all()),
+        breaks=breaks,
+        after_breaks=int(after.sum()),
+        leader_changes=results.leader_changes,
         hardest=hardest,
         lines=tuple(lines),
     )
 
 
-def losses_of(loss: Loss, value: NDArray[np.float64], label: NDArray[np.float64]) -> NDArray[np.float64]:
+def _hardest(loss: Loss, losses: Mapping[str, Mapping[Loss, Floats]], baselines: Iterable[str]) -> str:
+    return min((float(losses[name][loss].mean()), name) for name in baselines)[1]
+
+
+def losses_of(loss: Loss, value: Floats, label: Floats) -> Floats:
     """Return each forecast's loss.
 
     Examples
@@ -210,7 +240,7 @@ def losses_of(loss: Loss, value: NDArray[np.float64], label: NDArray[np.float64]
         return np.abs(label - value)
     if loss is Loss.LOG:
         safe = np.clip(value, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-        charge: NDArray[np.float64] = -np.log(np.where(label > 0.5, safe, 1 - safe))
+        charge: Floats = -np.log(np.where(label > 0.5, safe, 1 - safe))
         return charge
     return (label - value) ** 2
 
@@ -222,36 +252,24 @@ def label_overlap(results: Results) -> int:
     return int(np.median(after))
 
 
-def coverage_by_tercile(results: Results, served: Served) -> tuple[float, float, float]:
-    """Return coverage where the typical error at issue was low, middling and high; nan where no row is."""
-    inside = _inside(served, results.label)
-    low, high = np.quantile(results.typical, (1 / 3, 2 / 3))
-    groups = (results.typical <= low, (results.typical > low) & (results.typical <= high))
-    shares = [float(inside[group].mean()) if group.any() else math.nan for group in groups]
-    last = results.typical > high
-    return shares[0], shares[1], float(inside[last].mean()) if last.any() else math.nan
-
-
-def _inside(served: Served, label: NDArray[np.float64]) -> NDArray[np.bool_]:
-    inside: NDArray[np.bool_] = (served.lower <= label) & (label <= served.upper)
-    return inside
-
-
 def _line(
     results: Results,
     served: Served,
-    losses: Mapping[Loss, NDArray[np.float64]],
+    losses: Mapping[Loss, Floats],
     skills: Mapping[Loss, Skill],
+    after: NDArray[np.bool_],
 ) -> Line:
     number = results.table.kind is Kind.NUMBER
+    held = inside(served, results.label)
     return Line(
         name=served.name,
         baseline=served.baseline,
         losses={loss: float(each.mean()) for loss, each in losses.items()},
         skills=skills,
-        coverage=float(_inside(served, results.label).mean()) if number else None,
+        coverage=float(held.mean()) if number else None,
         width=float((served.upper - served.lower).mean()) if number else None,
         coverage_by_tercile=coverage_by_tercile(results, served) if number else None,
+        coverage_after_breaks=float(held[after].mean()) if after.any() else None,
         predict_us=served.predict_us,
         learn_us=served.learn_us,
     )
@@ -274,6 +292,7 @@ def _document(line: Line) -> dict[str, Any]:
         },
         "coverage": line.coverage,
         "width": line.width,
+        "coverage_after_breaks": line.coverage_after_breaks,
         "coverage_by_tercile": None if terciles is None else [_finite(share) for share in terciles],
         "predict_us": line.predict_us,
         "learn_us": line.learn_us,

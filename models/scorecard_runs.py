@@ -99,7 +99,7 @@ def _log_target(
     card: Scorecard,
     clock: Clock,
 ) -> None:
-    data = {"data_set": card.source, "data_hash": table_hash(results.table), "champion": card.champion}
+    data = {"data_set": card.source, "data_hash": table_hash(results.table), "best": card.best}
     run = _start(client, experiment, card.target, clock, {**tags, **data})
     now = clock.now_ns() // 1_000_000
     metrics = [*_regrets(results, card, now), *_finals(card, now)]
@@ -120,6 +120,8 @@ def _regrets(results: Results, card: Scorecard, now: int) -> Iterator[Metric]:
 
 
 def _finals(card: Scorecard, now: int) -> Iterator[Metric]:
+    if card.leader_changes is not None:
+        yield Metric("leader_changes", float(card.leader_changes), now, card.judged)
     for line in card.lines:
         for key, value in _final(line, card).items():
             if value is not None and np.isfinite(value):
@@ -157,6 +159,7 @@ def _final(line: Line, card: Scorecard) -> dict[str, float | None]:
         "skill_lower": skill.lower,
         "skill_upper": skill.upper,
         "coverage": line.coverage,
+        "coverage_after_breaks": line.coverage_after_breaks,
         "width": line.width,
         "predict_us": line.predict_us,
         "learn_us": line.learn_us,

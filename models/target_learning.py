@@ -37,7 +37,14 @@ def learn_target(table: TargetTable, found: Trial, seed: int, *, nominal: float)
     ModelError
         If the model cannot learn from the target.
     """
-    trial = Trial(table, found.setting, seed, anchor=found.course.anchor, features=found.features)
+    trial = Trial(
+        table,
+        found.setting,
+        seed,
+        anchor=found.course.anchor,
+        features=found.features,
+        frozen=found.frozen,
+    )
     trial.begin()
     return snapshot_of(trial, served_intervals(found, nominal=nominal))
 

@@ -12,8 +12,10 @@ from core.errors import ModelError
 from core.seams import Randomness
 from features.schema import FeatureSchema
 from models.boosting import Boosting
+from models.experts import Frozen, GivenBaseline
 from models.forecaster import Forecaster
 from models.logit_lstm import LogitLSTM
+from models.mix import ExpertMix
 from models.online_lstm import FIRST_RATE
 from models.quantile_lstm import QuantileLSTM
 from models.river_logistic import RiverLogistic
@@ -24,10 +26,19 @@ MODELS: Mapping[Kind, tuple[str, ...]] = {
     Kind.NUMBER: (QuantileLSTM.name, Boosting.name, RiverTree.name, RiverForest.name, RiverSeries.name),
     Kind.PROBABILITY: (RiverLogistic.name, Boosting.name, RiverTree.name, LogitLSTM.name),
 }
-"""Models that may be tried, by kind of label."""
+"""Models that a search may try, by kind of label."""
 
-RECURRENT = (QuantileLSTM.name, LogitLSTM.name)
+EXPERTS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.NUMBER: (QuantileLSTM.name, RiverTree.name, Boosting.name),
+    Kind.PROBABILITY: (LogitLSTM.name, RiverLogistic.name, Boosting.name),
+}
+"""Models that a mix weighs, beside the baseline."""
+
+RECURRENT = (QuantileLSTM.name, LogitLSTM.name, ExpertMix.name)
 """Models that read a window; the others read its last row."""
+
+LEARN_EVERY: Mapping[str, int] = {QuantileLSTM.name: 8, LogitLSTM.name: 8}
+"""A gradient step costs a hundred times a forecast, so after history it learns from every eighth label."""
 
 BLIND = (RiverSeries.name,)
 """Models that forecast from past labels alone: a version serves as it was registered, and sees none."""
@@ -80,9 +91,7 @@ def usual_setting(target: str, model: str) -> Setting:
     >>> usual_setting("gas_used_1", "boosting").window
     1
     """
-    recurrent = model in RECURRENT
-    # a gradient step costs a hundred times a forecast; the others read the last row alone
-    window, every = (16, 8) if recurrent else (1, 1)
+    window, every = 16 if model in RECURRENT else 1, LEARN_EVERY.get(model, 1)
     return Setting(target, model, features=1.0, window=window, hidden=32, rate=FIRST_RATE, every=every)
 
 
@@ -152,7 +161,13 @@ def explore(setting: Setting, random: np.random.Generator) -> Setting:
 
 
 def build_model(
-    setting: Setting, schema: FeatureSchema, kind: Kind, seed: int, *, horizon: int
+    setting: Setting,
+    schema: FeatureSchema,
+    kind: Kind,
+    seed: int,
+    *,
+    horizon: int,
+    frozen: Frozen | None = None,
 ) -> Forecaster:
     """Return a fresh model.
 
@@ -168,12 +183,19 @@ def build_model(
         Seeds it.
     horizon
         Labels from the last one known to the one that is forecast, for a series.
+    frozen
+        One more expert of a mix.
 
     Raises
     ------
     ModelError
         If there is no such model for this kind.
     """
+    if setting.model == ExpertMix.name:
+        parts = [replace(setting, model=name) for name in EXPERTS[kind]]
+        experts: list[Forecaster] = [GivenBaseline()] if frozen is None else [GivenBaseline(), frozen]
+        experts += [build_model(part, schema, kind, seed, horizon=horizon) for part in parts]
+        return ExpertMix(experts, kind, learn_every=LEARN_EVERY)
     if setting.model not in MODELS[kind]:
         raise ModelError(
             f"no model {setting.model!r} forecasts a {kind.value}; there are {', '.join(MODELS[kind])}",

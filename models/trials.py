@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from core.errors import ModelError
 from features.schema import FeatureSchema
 from models.courses import Course, ranked_features
+from models.experts import Frozen
 from models.forecaster import Forecaster
 from models.inputs import BASELINE
 from models.label_stream import anchor_of
@@ -40,6 +41,8 @@ class Trial:
         Seeds the model.
     anchor, features
         Baseline that is corrected, and features that are read; found on the learning rows where left out.
+    frozen
+        One more expert where a mix is tried; it has learned from no row that is judged.
 
     Raises
     ------
@@ -55,12 +58,16 @@ class Trial:
         *,
         anchor: str = "",
         features: tuple[str, ...] = (),
+        frozen: Frozen | None = None,
     ) -> None:
         self.setting = setting
+        self.frozen = frozen
         self.course = Course(table, anchor or anchor_of(table))
         self.features = features or chosen_features(table, self.course.anchor, setting.features)
         schema = FeatureSchema((*self.features, BASELINE))
-        self.forecaster = build_model(setting, schema, table.kind, seed, horizon=self.course.delay)
+        self.forecaster = build_model(
+            setting, schema, table.kind, seed, horizon=self.course.delay, frozen=frozen
+        )
         after = np.arange(table.first_judged, len(table))
         self._chunks = np.array_split(after, CHUNKS)
         self._done = 0

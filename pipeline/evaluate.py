@@ -23,6 +23,7 @@ from models.river_renewed import RiverSeries, RiverTree
 from models.scorecard import Scorecard, make_scorecard
 from models.targets.registry import TARGETS, build_targets
 from models.targets.table import Kind, TargetTable
+from models.trial_settings import LEARN_EVERY
 
 NOMINAL = 0.9
 WINDOW = 16
@@ -30,8 +31,8 @@ HIDDEN = 32
 MOST_JUDGED = 12_000
 MOST_LEARNED = 12_000
 """Rows of a target that are used: the last before judging begins, and the first of the judged."""
-LEARN_EVERY = {QuantileLSTM.name: 8, LogitLSTM.name: 8}
-"""A gradient step costs a hundred times a forecast, so after history it learns from every eighth label."""
+FROZEN = {QuantileLSTM.name: "frozen_lstm", LogitLSTM.name: "frozen_lstm"}
+"""Models that are also judged as they stood when judging began, as versions serve, and under what name."""
 SHORT_TRACKS = ("AirlinePassengers",)
 
 Step = Callable[[str, int], AbstractContextManager[Advance]]
@@ -82,6 +83,7 @@ def evaluate_targets(
                 nominal=NOMINAL,
                 window=WINDOW,
                 learn_every=LEARN_EVERY,
+                freeze=FROZEN,
                 mixing=partial(ExpertMix, kind=table.kind),
                 advance=advance,
             )

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from core.errors import InputError, ModelError
 from models.courses import search_part
+from models.experts import Frozen, GivenBaseline
+from models.inputs import BASELINE
+from models.label_stream import anchor_of
+from models.mix import ExpertMix
 from models.snapshot import Snapshot
 from models.target_learning import learn_target
 from models.targets.table import TargetTable
@@ -42,7 +46,7 @@ def models_to_try(table: TargetTable, model: str = "") -> tuple[str, ...]:
     InputError
         If the one that is named does not fit.
     """
-    there = MODELS[table.kind]
+    there = (*MODELS[table.kind], ExpertMix.name)
     if model and model not in there:
         raise InputError(
             f"no model {model!r} forecasts {table.name}, a {table.kind.value}; there are {', '.join(there)}",
@@ -52,7 +56,12 @@ def models_to_try(table: TargetTable, model: str = "") -> tuple[str, ...]:
 
 
 def rehearse(
-    table: TargetTable, models: Sequence[str], *, seed: int, observer: Observer
+    table: TargetTable,
+    models: Sequence[str],
+    *,
+    seed: int,
+    observer: Observer,
+    frozen: Frozen | None = None,
 ) -> tuple[Rehearsed, ...]:
     """Run each model with its usual setting over the last learning rows, and return them best first.
 
@@ -66,6 +75,8 @@ def rehearse(
         Seeds them.
     observer
         Told of every chunk.
+    frozen
+        One more expert of a mix, see :func:`frozen_champion`.
 
     Raises
     ------
@@ -75,7 +86,7 @@ def rehearse(
     part, tried = search_part(table, SEARCHED), []
     for model in models:
         setting = usual_setting(table.name, model)
-        trial, report = Trial(part, setting, seed), dict[str, float]()
+        trial, report = Trial(part, setting, seed, frozen=frozen), dict[str, float]()
         while not trial.finished:
             report = trial.step()
             observer.reported(model, setting, trial.chunks_done, report)
@@ -84,6 +95,35 @@ def rehearse(
     if not tried:
         raise ModelError("name at least one model to try", target=table.name)
     return tuple(sorted(tried, key=lambda one: (-one.skill, one.model)))
+
+
+def frozen_champion(table: TargetTable, champion: Snapshot) -> tuple[Frozen | None, str]:
+    """Return the version that serves as an expert of a mix, or why it cannot be one.
+
+    Its weight must come from rows that it has not learned from: on others it would look better than it is.
+
+    Parameters
+    ----------
+    table
+        The target.
+    champion
+        What serves, as it stands.
+    """
+    part, model = search_part(table, SEARCHED), champion.forecaster
+    missing = [name for name in champion.schema.names if name not in {*table.names, BASELINE}]
+    if isinstance(model, GivenBaseline):
+        why = "it is a baseline, which the mix weighs already"
+    elif champion.state_block > part.issued[0]:
+        why = "it has learned from rows that the mix is weighed on"
+    elif champion.corrects != anchor_of(part):
+        why = f"it corrects {champion.corrects}, the mix {anchor_of(part)}"
+    elif missing or champion.window > usual_setting(table.name, ExpertMix.name).window:
+        why = f"it reads {missing[0] if missing else f'{champion.window} rows'}, the mix does not"
+    elif isinstance(model, ExpertMix) and Frozen.name in model.weights:
+        why = "it holds the champion before it, and versions would grow without end"
+    else:
+        return Frozen(model), ""
+    return None, why
 
 
 def teach(table: TargetTable, best: Rehearsed, *, seed: int, nominal: float) -> Snapshot:

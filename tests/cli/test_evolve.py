@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.evolve import _start, run_evolve
+from cli.evolve import _start, _verdict, run_evolve
 from core.errors import InputError
+from models.bootstrap import Skill
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,17 @@ def test_bad_input_is_refused_before_anything_starts(
 def test_a_cluster_that_does_not_answer_is_refused_at_once(address: str) -> None:
     with pytest.raises(InputError, match="no Ray cluster at"):
         _start(address)
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "said"),
+    [
+        (0.01, 0.02, "clear of zero"),
+        (-0.01, 0.02, "not clear of zero: the baseline stays"),
+        (-0.02, -0.01, "wholly below zero: it is worse than the baseline, which stays"),
+    ],
+)
+def test_the_verdict_says_on_which_side_of_zero_the_interval_lies(
+    lower: float, upper: float, said: str
+) -> None:
+    assert _verdict(Skill((lower + upper) / 2, lower, upper)) == said

@@ -85,7 +85,8 @@ def test_promotion_goes_through_the_gate_and_rollback_is_one_command(home: Path,
     assert result.exit_code == 0
     assert "version 2 of base-fee-h2 is champion (before: 1): rolled back" in plain(result.stdout)
     assert alias_version(client, NAME, "champion") == "2"
-    assert "knows no version that was champion" in refused("models", "rollback", "--json")
+    said = refused("models", "rollback", "--json")
+    assert "no version that was champion of base-fee-h2 before version 2, the first; promote another" in said
 
 
 def test_an_alias_moved_in_the_page_is_decided_without_naming_a_version(home: Path, recorded: Any) -> None:
@@ -105,6 +106,17 @@ def test_an_alias_moved_in_the_page_is_decided_without_naming_a_version(home: Pa
 )
 def test_without_a_registry_one_line_says_how_to_make_one(command: tuple[str, ...]) -> None:
     assert "omniarb train" in refused("models", *command, "--json")
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "1"), ("rollback",), ("register", "00ff")])
+@pytest.mark.parametrize("below", ["", "deeper/mlruns"])
+def test_a_place_that_can_hold_no_registry_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], below: str
+) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("OMNIARB_STORAGE__MLFLOW_HOME", str(tmp_path / "a file" / below))
+    said = refused("models", *command, "--json")
+    assert "a file is no folder that can be written to; set storage.mlflow_home" in said
 
 
 @pytest.mark.parametrize(

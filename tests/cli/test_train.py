@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,30 @@ def test_too_few_blocks_are_refused(walk: TrackingStore) -> None:
 
 def test_without_a_recording_one_line_says_how_to_get_one() -> None:
     assert "omniarb devnet --record" in refused("train", "--json")
+
+
+def test_too_few_blocks_kept_back_are_told_with_what_the_gate_needs(walk: TrackingStore) -> None:
+    said = plain(omniarb("train", "--hold-back", str(HELD)).stdout)
+    # the label of the last two blocks never comes
+    assert f"{HELD - 2} forecasts to judge it on, and the gate needs 200" in said
+    assert f"--hold-back {HELD + 142} or more" in said
+    assert "omniarb models promote" not in said
+
+
+def test_the_advice_names_the_recording_that_was_learned_from(
+    walk: TrackingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli.train, "FEWEST", 80)
+    said = plain(omniarb("train", "--hold-back", "202", "--tape", "my tapes/one").stdout)
+    assert "`omniarb models promote 1 --name base-fee-h2 --tape 'my tapes/one'` judges it on them" in said
+    said = plain(omniarb("train", "--hold-back", "202", "--day", "2024-01-05").stdout)
+    assert "--name base-fee-h2 --day 2024-01-05` judges" in said
+
+
+def test_a_base_fee_that_never_moves_is_refused(walk: TrackingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    moving = replayed()
+    still = tuple(replace(header, base_fee=0) for header in moving.headers)
+    monkeypatch.setattr(cli.train, "_replayed", lambda *_: replace(moving, headers=still))
+    said = refused("train", "--hold-back", str(HELD), "--json")
+    assert "have the base fee 0 wei, so there is nothing to learn" in said
+    assert not (walk.home / "promotions.jsonl").exists()

@@ -15,6 +15,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import cli.models_trial
+import models.online_lstm
 from models.courses import search_part
 from models.registration import alias_version
 from models.registry_view import find_version
@@ -79,13 +80,31 @@ def test_a_target_goes_from_training_to_champion_and_back(home: TrackingStore) -
         omniarb("models", "rollback", "--name", "gas-used-1").stdout
     )
     again = omniarb("train", "--target", GAS, "--model", "boosting")
+    assert "a run asks for forecasts of base fees only" in plain(again.stdout)
     assert "boosting is version 2 of gas-used-1, challenger: has the alias already" in plain(again.stdout)
+
+
+def test_a_mix_is_trained_gated_served_and_says_why_the_champion_is_no_expert_of_it(
+    home: TrackingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the other experts carry this target
+    monkeypatch.setattr(models.online_lstm, "EPOCHS", (1, 1))
+    trained = document("train", "--target", GAS, "--model", "mix")
+    assert (trained["model"], trained["version"], trained["champion"]) == ("mix", "2", "1")
+    result = omniarb("models", "promote", "2", "--name", "gas-used-1")
+    assert result.exit_code == 0, result.output
+    served = mlflow.pyfunc.load_model(home.client().get_model_version_download_uri("gas-used-1", "2"))
+    (tensor,) = served.metadata.signature.inputs.inputs
+    value, lower, upper = served.predict(np.full([abs(size) for size in tensor.shape], 0.5))[0]
+    assert lower < value < upper
+    again = plain(omniarb("train", "--target", GAS, "--model", "mix").stdout)
+    assert "version 2 of gas-used-1, is no expert of the mix: it has learned from rows that" in again
 
 
 def test_of_a_probability_the_best_model_on_learning_rows_is_registered(home: TrackingStore) -> None:
     trained = document("train", "--target", SURVIVAL)
     skills = {score["name"]: score["skill"] for score in trained["scores"]}
-    assert set(skills) == {"river_logistic", "boosting", "river_tree", "logit_lstm"}
+    assert set(skills) == {"river_logistic", "boosting", "river_tree", "logit_lstm", "mix"}
     assert trained["model"] == max(skills, key=lambda name: skills[name])
     view = find_version(home, "survival-block-end", "2")
     assert 0 < view.brier < 0.25

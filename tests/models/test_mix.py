@@ -94,6 +94,47 @@ def test_shared_weights_come_back_sooner_than_adahedge() -> None:
     assert weights[1] > 0.9 > weights[0]
 
 
+def test_the_lead_changes_once_when_the_data_changes_for_good_and_not_for_a_moment() -> None:
+    model = ExpertMix([Column("one"), Column("two")], rule=FixedShare.name)
+    changes = []
+    for step in range(1200):
+        good, bad = (1.0, 0.0) if 300 <= step < 330 or step >= 700 else (0.0, 1.0)
+        model.learn_one(row(good, bad), 0.0)
+        changes.append(model.leader_changes)
+    assert changes[699] == 0
+    assert changes[-1] == 1
+
+
+def test_experts_that_say_the_same_have_no_leader() -> None:
+    model = ExpertMix([Column("one"), Column("two")])
+    for step in range(400):
+        model.learn_one(row(0.0, 0.0 if step < 200 else 2.0), 1.0 if step < 200 else 2.0)
+    assert model.leader_changes == 0
+    assert model.weights["two"] > 0.9
+
+
+def test_history_moves_the_weights_and_a_costly_expert_learns_from_one_label_in_so_many() -> None:
+    rows, labels = stream(400, 1)
+    taught: list[str] = []
+
+    class Costly(GivenBaseline):
+        name = "costly"
+
+        def learn_one(self, window: Window, label: float) -> None:
+            taught.append(self.name)
+
+        def fit(self, windows: list[Window], labels: list[float]) -> None:
+            taught.clear()
+
+    model = ExpertMix([Costly(), RiverTree(SCHEMA, Randomness(1))], learn_every={"costly": 8})
+    places = range(WINDOW, 400)
+    model.fit([window_at(rows, place) for place in places], [labels[place] for place in places])
+    assert len(taught) == (len(places) // 4) // 8
+    assert model.weights["river_tree"] > 0.9
+    again = rebuild("mix", ExpertMix([GivenBaseline()], learn_every={"costly": 8}).state())
+    assert again.state()["learn_every"] == {"costly": 8}
+
+
 def test_a_frozen_expert_stays_what_it_was() -> None:
     rows, labels = stream(400, 1)
     tree = RiverTree(SCHEMA, Randomness(1))
@@ -112,6 +153,12 @@ def test_experts_that_do_not_fit_together_are_refused() -> None:
         ExpertMix([])
     with pytest.raises(ModelError, match="no rule"):
         ExpertMix([GivenBaseline()], rule="vote")
+    with pytest.raises(ModelError, match="at least one"):
+        ExpertMix([GivenBaseline()], learn_every={"given_baseline": 0})
+    with pytest.raises(ModelError, match="more or less often"):
+        ExpertMix([GivenBaseline()], learn_every={"given_baseline": 2}).restore(
+            ExpertMix([GivenBaseline()]).state()
+        )
     with pytest.raises(ModelError, match="3 experts, this one 1"):
         ExpertMix([GivenBaseline()]).restore(mix(1).state())
 

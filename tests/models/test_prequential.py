@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 
 import models.prequential
 from core.errors import ModelError
+from core.seams import Randomness
+from features.schema import FeatureSchema
+from models.inputs import BASELINE
 from models.label_stream import anchor_of, feature_rows, typical_error
 from models.mix import ExpertMix
 from models.prequential import run_prequential
+from models.river_renewed import RiverTree
 from models.scorecard import make_scorecard
 from models.targets.table import Kind, TargetTable
 from tests.models.target_tables import Knows, MeanOfLabels, make_table, number_table, probability_table
@@ -183,6 +187,24 @@ def test_a_mix_of_one_expert_repeats_it() -> None:
     table, model = number_table(), MeanOfLabels()
     results = run_prequential(table, [model], mixing=lambda experts: ExpertMix(experts[1:]))
     assert np.array_equal(results.served["mix"].value, results.served["mean_of_labels"].value)
+
+
+def test_a_frozen_twin_says_what_the_model_said_until_judging_began_and_learns_nothing_after() -> None:
+    table = number_table(900, first_judged=600)
+    schema = FeatureSchema((*table.names, BASELINE))
+    tree = RiverTree(schema, Randomness(1))
+    results = run_prequential(table, [tree], freeze={"river_tree": "frozen_tree"}, mixing=ExpertMix)
+    live, frozen = results.served["river_tree"], results.served["frozen_tree"]
+    assert list(results.served) == ["river_tree", "frozen_tree", "mix", "zero", "half"]
+    # no label has arrived between the copy and the first judged row
+    assert live.value[0] == frozen.value[0]
+    assert not np.array_equal(live.value, frozen.value)
+    assert frozen.learn_us == 0 < frozen.predict_us
+    spoiled = replace(table, label=np.where(table.known > table.issued[600], 1e6, table.label))
+    again = run_prequential(spoiled, [RiverTree(schema, Randomness(1))], freeze={"river_tree": "f"})
+    assert np.array_equal(again.served["f"].value, frozen.value)
+    assert results.leader_changes is not None
+    assert again.leader_changes is None
 
 
 def test_a_costly_model_learns_from_the_labels_of_every_so_many_rows() -> None:

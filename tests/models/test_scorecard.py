@@ -14,14 +14,14 @@ from models.targets.table import Kind
 from tests.models.target_tables import Knows, make_table, number_table, probability_table
 
 
-def test_a_model_that_knows_the_signal_is_champion_and_one_that_does_not_is_not() -> None:
+def test_a_model_that_knows_the_signal_is_the_best_and_one_that_does_not_is_not() -> None:
     table = number_table(2000)
     signal = dict(zip(table.issued.tolist(), table.values[:, 0].tolist(), strict=True))
     noise = {position: 0.48 * value for position, value in signal.items()}
     card = make_scorecard(run_prequential(table, [Knows(signal, "good"), Knows(noise, "worse")]), seed=1)
     assert [line.name for line in card.lines] == ["good", "worse", "half", "zero"]
     assert card.hardest == {Loss.MAE: "half", Loss.MSE: "half"}
-    assert card.champion == "good"
+    assert card.best == "good"
     assert card.line("good").skills[Loss.MAE].clear
     assert not card.line("worse").skills[Loss.MAE].clear
     assert card.line("half").skills[Loss.MAE].value == 0.0
@@ -30,13 +30,13 @@ def test_a_model_that_knows_the_signal_is_champion_and_one_that_does_not_is_not(
     assert card.line("half").losses[Loss.MSE] == pytest.approx(0.5, rel=0.1)
 
 
-def test_the_baseline_stays_champion_where_no_interval_is_clear_of_zero() -> None:
+def test_the_baseline_is_the_best_where_no_interval_is_clear_of_zero() -> None:
     table = number_table(2000)
     random = np.random.default_rng(2)
     wobble = table.baselines["half"] + 1e-3 * random.normal(size=2000)
     same = dict(zip(table.issued.tolist(), wobble.tolist(), strict=True))
     card = make_scorecard(run_prequential(table, [Knows(same, "same")]), seed=1)
-    assert card.champion == "half"
+    assert card.best == "half"
     assert abs(card.line("same").skills[Loss.MAE].value) < 0.01
 
 
@@ -59,7 +59,7 @@ def test_probabilities_are_charged_by_brier_and_log_loss_and_have_no_coverage() 
     # the mean of p (1 - p) over uniform p is 1/6
     assert line.losses[Loss.BRIER] == pytest.approx(1 / 6, rel=0.1)
     assert (line.coverage, line.width, line.coverage_by_tercile) == (None, None, None)
-    assert card.champion == "chance"
+    assert card.best == "chance"
 
 
 def test_a_probability_of_zero_that_comes_true_is_charged_finitely() -> None:
@@ -77,7 +77,7 @@ def test_the_document_is_json_whatever_the_numbers() -> None:
     table = make_table(Kind.NUMBER, label, label, {"zero": np.zeros(200)}, 1, 100)
     card = make_scorecard(run_prequential(table, [Knows(dict.fromkeys(table.issued.tolist(), 1.0))]), seed=1)
     document = json.loads(json.dumps(card.to_dict(), allow_nan=False))
-    assert document["champion"] == "zero"
+    assert document["best"] == "zero"
     assert document["forecasters"][0]["skill"]["mae"]["value"] is None
     assert document["judged"] == 100
 
