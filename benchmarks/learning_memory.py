@@ -18,7 +18,7 @@ from benchmarks.harness import Progress, Row, at_most
 from benchmarks.learning_steps import FeatureRun, LearningRun, LstmRun
 from features.registry import MARKET
 
-STEPS, LSTM_STEPS = 1_000_000, 20_000
+STEPS, LSTM_STEPS = 1_000_000, 10_000
 TOGETHER = 2
 """Runs at a time: it is their memory that counts here."""
 
@@ -52,11 +52,11 @@ def memory_rows(progress: Progress, steps: int = STEPS, lstm_steps: int = LSTM_S
     Parameters
     ----------
     steps, lstm_steps
-        Length of the cheap runs, and of the LSTM's.
+        Length of the runs of features and of the learner, and of the LSTM's.
     """
     runs = (
         (f"{steps:,} blocks of features, set {MARKET.name}", feature_run, steps),
-        (f"{steps:,} steps of river, intervals, label queue and replay buffer", learning_run, steps),
+        (f"{steps:,} blocks of the live learner, river's pipeline and both baselines", learning_run, steps),
         (f"{lstm_steps:,} forecasts and online steps of the LSTM", lstm_run, lstm_steps),
     )
     for what, _, _ in runs:
@@ -76,7 +76,7 @@ def feature_run(steps: int) -> Growth:
 
 
 def learning_run(steps: int) -> Growth:
-    """Return what a run of everything cheap that learns took."""
+    """Return what a run of the learner took."""
     return grown_by(LearningRun().step, steps)
 
 

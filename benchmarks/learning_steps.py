@@ -1,4 +1,4 @@
-"""Steps that can go on for ever: of features, of what learns cheaply, of the LSTM."""
+"""Steps that can go on for ever: of features, of the learner, of the LSTM."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ from features.stream import FeatureStream
 from market.context import BlockContext, Candle
 from market.events import PAIR_SYNC
 from market.state import MarketState
-from models.conformal import AdaptiveConformal
-from models.forecaster import Forecast, Window
+from models.baselines import ExactFormula, Persistence
+from models.forecaster import Window
 from models.inputs import BASELINE
-from models.labels import DelayedLabels, Issued
+from models.learner import PrequentialLearner
 from models.quantile_lstm import QuantileLSTM
-from models.replay_buffer import ReplayBuffer
 from models.residual import FORMULA
 from models.river_models import RiverResidual
 
-HORIZON = 2
-REHEARSED, REMEMBERED = 8, 512
+REORGANISED_EVERY, ORPHANS = 500, 3
 _UNIT = 10**21
 _BUILDERS = ("one", "two", "three")
 
@@ -60,39 +58,31 @@ class FeatureRun:
 
 
 class LearningRun:
-    """A river pipeline, intervals, forecasts that wait for their labels, and rehearsal."""
+    """The learner that a live run has beside the champion, of a river pipeline and both baselines.
 
-    NAMES = (FORMULA, "gas_used_ratio", "base_fee_gap_12")
+    Every so often the chain takes back its last blocks, which are unlearned, and brings them again.
+    """
+
+    NAMES = (FORMULA, "base_fee_gwei", "gas_used_ratio")
 
     def __init__(self) -> None:
-        self._random = np.random.default_rng(SEED)
-        self._schema = FeatureSchema(self.NAMES)
-        self._model = RiverResidual(self._schema)
-        self._intervals = AdaptiveConformal()
-        self._labels = DelayedLabels(HORIZON)
-        self._buffer = ReplayBuffer(REMEMBERED, (1, len(self.NAMES)), self._random)
+        schema = FeatureSchema(self.NAMES)
+        self._learner = PrequentialLearner(
+            [RiverResidual(schema)], [ExactFormula(), Persistence()], schema, window=1
+        )
 
     def step(self, number: int) -> None:
-        """Forecast a block's label, and learn from the one that is known now."""
-        self._learn(number)
-        fee, full, gap = self._random.random(3).tolist()
-        window = (FeatureRow(number, 12 * number, 0, self.NAMES, (10 + fee, full, gap)),)
-        value = self._model.predict_one(window)
-        lower, upper = self._intervals.interval(value)
-        forecast = Forecast(
-            "base_fee_gwei", number, HORIZON, value, lower, upper, 0.9, self._model.name, "formula", 10 + fee
-        )
-        self._labels.add(Issued(window, (forecast,)))
+        """Do what one block brings."""
+        self._see(number)
+        if number % REORGANISED_EVERY == REORGANISED_EVERY - 1:
+            self._learner.rollback(number - ORPHANS)
+            for again in range(number - ORPHANS + 1, number + 1):
+                self._see(again)
 
-    def _learn(self, number: int) -> None:
-        known = self._labels.release(number)
-        if known is None:
-            return
-        (forecast,), label = known.forecasts, 10 + self._random.random()
-        self._intervals.update(forecast.value, forecast.lower, forecast.upper, label)
-        self._model.learn_one(known.window, label)
-        self._buffer.draw(REHEARSED)
-        self._buffer.add(self._schema.matrix(known.window), label - forecast.value)
+    def _see(self, number: int) -> None:
+        fee, full = 10 + number * 7_919 % 1000 / 1000, number * 6_701 % 997 / 997
+        row = FeatureRow(number, 12 * number, 0, self.NAMES, (fee + (full - 0.5) / 8, fee, full))
+        self._learner.step(row, fee)
 
 
 class LstmRun:

@@ -23,6 +23,7 @@ from cli.tracking import check_store
 from core.config_loader import DATA_VARIABLE, ROOT, load_settings
 from core.data_root import find_data_root
 from core.errors import InputError
+from models.bootstrap import Skill
 from models.scorecard_runs import table_hash
 from models.targets.registry import TARGETS, build_targets
 from models.targets.table import TargetTable
@@ -203,16 +204,23 @@ def _show(screen: Screen, command: EvolveCommand, evolved: Evolved, runs: Mappin
     ]
     screen.table("Trials, best first, on learning rows", rows)
     winner = evolved.winner
-    verdict = "clear of zero" if winner.skill.clear else "not clear of zero: the baseline stays"
     screen.figure(
         f"{winner.tried.setting.model} on {winner.judged:,} rows no trial has seen: skill "
         f"{winner.skill.value:+.4f} ({winner.skill.lower:+.4f} to {winner.skill.upper:+.4f}) against "
-        f"{winner.baseline}, {verdict}"
+        f"{winner.baseline}, {_verdict(winner.skill)}"
     )
     screen.figure(
         f"its snapshot is in MLflow run {runs['winner']}; `omniarb models register {runs['winner']}` "
         "makes it a version, and the gate decides whether it serves"
     )
+
+
+def _verdict(skill: Skill) -> str:
+    if skill.clear:
+        return "clear of zero"
+    if skill.upper < 0:
+        return "wholly below zero: it is worse than the baseline, which stays"
+    return "not clear of zero: the baseline stays"
 
 
 def _document(command: EvolveCommand, evolved: Evolved, runs: Mapping[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from analysis.records import Calibration
 from cli.screen import Advance, Screen
 from core.config_loader import ROOT
 from core.settings import ModelSettings, Settings
-from features.registry import SCHEMA
+from features.registry import LIVE_SCHEMA
 from models.evaluation import Study
 from models.promotion import PromotionOutcome, promote
 from models.tracking import Provenance, TrackingStore, code_version, log_study, reliability_curve
@@ -63,7 +63,7 @@ def _provenance(models: ModelSettings, seed: int, replayed: Replay) -> Provenanc
     return Provenance(
         data_set=replayed.source,
         data_hash=replayed.digest,
-        feature_hash=SCHEMA.digest,
+        feature_hash=LIVE_SCHEMA.digest,
         code_version=code_version(ROOT),
         parameters={
             "seed": seed,

@@ -31,8 +31,10 @@ from core.config_loader import load_settings
 from core.errors import InputError
 from core.settings import Settings
 from execution.risk.checks import RiskLimits
+from features.registry import BLOCK
 from pipeline.devnet.description import DevnetDescription
 from pipeline.live_config import KEYSTORE_PASSWORD_VARIABLE, LiveConfig, LiveResult
+from pipeline.online_rows import redis_store
 from pipeline.replay import Replay
 from pipeline.summary import (
     execute_part,
@@ -107,6 +109,8 @@ def _checked_settings(options: RunOptions) -> Settings:
     check_facts(settings)
     listening_port(settings.serving.host, settings.serving.port)
     check_store(settings.storage.mlflow_home)
+    if settings.storage.redis_url is not None:
+        redis_store(settings.storage.redis_url, BLOCK)
     return settings
 
 
@@ -203,6 +207,7 @@ def _live_config(
         features=(folder / FEATURES).resolve(),
         run=folder.name,
         learner=(folder / LEARNER).resolve(),
+        redis_url=settings.storage.redis_url,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ from core.data_root import find_data_root
 from core.errors import InputError
 from core.seams import SystemClock
 from core.settings import Settings
-from features.registry import SCHEMA
+from features.registry import LIVE_SCHEMA
 from market.history import load_before
 from models.alias_requests import CHALLENGER, Registrar, decided_version
 from models.evaluation import Study
-from models.gate import Gate
+from models.gate import Gate, Rules
 from models.promotion import best_model
 from models.registration import Registration
+from models.shadow_replay import issue_places
 from models.targets.registry import TARGETS
 from models.tracking import Provenance, TrackingStore, code_version, log_study
 from pipeline.replay import Replay, replay
@@ -62,13 +64,14 @@ class TrainOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Trained:
-    """What came of it."""
+    """What came of it; ``kept`` are the forecasts that the gate can judge on the blocks kept back."""
 
     name: str
     version: str
     study: Study
     model: str
     held_back: tuple[int, int]
+    kept: int
     challenger: str
 
 
@@ -121,6 +124,12 @@ def _train_base_fee(settings: Settings, options: TrainOptions) -> None:
             blocks=len(replayed.rows),
         )
     learned = replace(replayed, rows=replayed.rows[:held], headers=replayed.headers[:held])
+    if len({header.base_fee for header in learned.headers}) == 1:
+        raise InputError(
+            f"all {held:,} recorded blocks have the base fee {learned.headers[0].base_fee:,} wei, so there "
+            "is nothing to learn; give a recording where it moves",
+            blocks=held,
+        )
     with screen.step("Models: predict, wait for the label, learn", held) as advance:
         models = settings.models
         studied = study_base_fee(
@@ -134,7 +143,7 @@ def _train_base_fee(settings: Settings, options: TrainOptions) -> None:
     with screen.bar("Writing runs, pictures and the registered version to MLflow", 1) as advance:
         trained = _register(settings, options, horizon, replayed, studied, hold_back)
         advance(1)
-    _say(screen, trained, as_json=options.as_json)
+    _say(screen, trained, options)
 
 
 def _horizon(target: str, settings: Settings) -> int:
@@ -188,20 +197,20 @@ def _register(
             f"trained: skill {score.skill:+.4f} against {study.best_baseline} over {score.count} forecasts",
         )
     registrar = Registrar(store, name, SystemClock(), champion=models.alias)
-    challenger = "has the alias already"
+    trial, challenger = trial_of(replayed), "has the alias already"
     if decided_version(store, name, CHALLENGER) != version:
-        gate = Gate(trial_of(replayed))
-        decision = registrar.request(gate, version, CHALLENGER, who=user())
+        decision = registrar.request(Gate(trial), version, CHALLENGER, who=user())
         challenger = f"{decision.reason.value}: {decision.why}" if decision.reason else decision.why
     first, last = snapshot.state_block + 1, replayed.rows[-1].block_number
-    return _Trained(name, version, study, model, (first, last), challenger)
+    kept = len(issue_places(trial, snapshot, None, horizon, Rules().last))
+    return _Trained(name, version, study, model, (first, last), kept, challenger)
 
 
 def _provenance(settings: Settings, seed: int, horizon: int, replayed: Replay, hold_back: int) -> Provenance:
     return Provenance(
         data_set=replayed.source,
         data_hash=replayed.digest,
-        feature_hash=SCHEMA.digest,
+        feature_hash=LIVE_SCHEMA.digest,
         code_version=code_version(ROOT),
         parameters={
             "seed": seed,
@@ -213,8 +222,8 @@ def _provenance(settings: Settings, seed: int, horizon: int, replayed: Replay, h
     )
 
 
-def _say(screen: Screen, trained: _Trained, *, as_json: bool) -> None:
-    if as_json:
+def _say(screen: Screen, trained: _Trained, options: TrainOptions) -> None:
+    if options.as_json:
         print_json(_document(trained))
         return
     study = trained.study
@@ -232,12 +241,26 @@ def _say(screen: Screen, trained: _Trained, *, as_json: bool) -> None:
     screen.figure(
         f"{trained.model} is version {trained.version} of {trained.name}, challenger: {trained.challenger}"
     )
+    screen.figure(_advice(trained, options))
+
+
+def _advice(trained: _Trained, options: TrainOptions) -> str:
+    """Return how to have it judged, on the recording that it comes from, or why that cannot be yet."""
     first, last = trained.held_back
-    if first <= last:
-        screen.figure(
-            f"blocks {first:,} to {last:,} were kept back; `omniarb models promote {trained.version}"
-            f" --name {trained.name}` judges it on them"
+    needed, kept = Rules().fewest, trained.kept
+    blocks = f"blocks {first:,} to {last:,} were kept back" if first <= last else "no blocks were kept back"
+    if kept < needed:
+        enough = last - first + 1 + needed - kept
+        return (
+            f"{blocks}: {kept} forecasts to judge it on, and the gate needs {needed}; train again with "
+            f"--hold-back {enough} or more, or promote it on a later recording"
         )
+    tape = f" --tape {shlex.quote(str(options.tape))}" if options.tape is not None else ""
+    day = f" --day {shlex.quote(options.day)}" if options.day else ""
+    return (
+        f"{blocks}; `omniarb models promote {trained.version} --name {trained.name}{tape}{day}` "
+        "judges it on them"
+    )
 
 
 def _document(trained: _Trained) -> dict[str, Any]:
@@ -251,6 +274,7 @@ def _document(trained: _Trained) -> dict[str, Any]:
             "horizon_blocks": study.horizon_blocks,
             "baseline": study.best_baseline,
             "held_back": trained.held_back,
+            "forecasts_held_back": trained.kept,
             "challenger": trained.challenger,
             "scores": [asdict(score) for score in study.scores],
         }

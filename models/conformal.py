@@ -14,7 +14,8 @@ class AdaptiveConformal(ServedIntervals):
 
     An interval is ``value * (1 ± q)``, where ``q`` is a quantile of the last relative errors.
     After each miss the level of the quantile rises, after each hit it falls a little, so that
-    coverage in the long run is the nominal one for any sequence.
+    coverage in the long run is the nominal one, unless errors keep outgrowing all that are
+    remembered: an interval is never wider than the widest of those.
 
     Parameters
     ----------

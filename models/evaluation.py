@@ -15,6 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ModelError
+from models.judged_rows import Sums
+
+Rows = Sequence[tuple[float, ...]] | NDArray[np.float64]
+"""Judged forecasts: block, truth, value, lower and upper bound of each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +79,7 @@ class Study:
     scores
         Models first, then baselines, each best MAE first.
     series
-        Judged forecasts by name.
+        Judged forecasts by name; of a run that may never end the last ones.
     """
 
     target: str
@@ -132,10 +136,20 @@ def make_study(
     target: str,
     horizon_blocks: int,
     nominal: float,
-    models: Mapping[str, Sequence[tuple[float, ...]]],
-    baselines: Mapping[str, Sequence[tuple[float, ...]]],
+    models: Mapping[str, Rows],
+    baselines: Mapping[str, Rows],
+    sums: Mapping[str, Sums] | None = None,
 ) -> Study:
-    """Score judged forecasts, given per model as ``(block, truth, value, lower, upper)``.
+    """Score judged forecasts.
+
+    Parameters
+    ----------
+    target, horizon_blocks, nominal
+        What was forecast, how far ahead, and the coverage aimed at.
+    models, baselines
+        Forecasts by name.
+    sums
+        By name, what is scored instead where forecasts are only the last ones.
 
     Raises
     ------
@@ -150,8 +164,12 @@ def make_study(
         same = np.array_equal(one.blocks, reference.blocks) and np.array_equal(one.truth, reference.truth)
         if not same:
             raise ModelError(f"{name} was judged on other blocks than persistence", name=name)
-    best = min(_mae(series[name]) for name in baselines)
-    scores = [_score(name, one, name in baselines, best) for name, one in series.items()]
+    if sums is None:
+        best = min(_mae(series[name]) for name in baselines)
+        scores = [_score(name, one, name in baselines, best) for name, one in series.items()]
+    else:
+        best = min(sums[name].absolute / sums[name].count for name in baselines)
+        scores = [_score_of_sums(name, one, name in baselines, best) for name, one in sums.items()]
     scores.sort(key=lambda score: (score.baseline, score.mae, score.name))
     return Study(target, horizon_blocks, nominal, tuple(scores), series)
 
@@ -165,7 +183,7 @@ def choose_winner(study: Study) -> str | None:
     return min(models, key=lambda score: (score.mae, score.name)).name if models else None
 
 
-def _series(rows: Sequence[tuple[float, ...]]) -> Series:
+def _series(rows: Rows) -> Series:
     table: NDArray[Any] = np.array(rows, dtype=np.float64).reshape(len(rows), 5)
     return Series(table[:, 0].astype(np.int64), *(table[:, column].copy() for column in range(1, 5)))
 
@@ -195,4 +213,18 @@ def _score(name: str, series: Series, baseline: bool, best: float) -> ModelScore
         skill=_skill(mae, best),
         coverage=float(((series.lower <= series.truth) & (series.truth <= series.upper)).mean()),
         width=float((series.upper - series.lower).mean()),
+    )
+
+
+def _score_of_sums(name: str, sums: Sums, baseline: bool, best: float) -> ModelScore:
+    mae = sums.absolute / sums.count
+    return ModelScore(
+        name=name,
+        baseline=baseline,
+        count=sums.count,
+        mae=mae,
+        rmse=math.sqrt(sums.squared / sums.count),
+        skill=_skill(mae, best),
+        coverage=sums.inside / sums.count,
+        width=sums.width / sums.count,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from core.errors import ModelError
 from models.evaluation import Study, make_study
+from models.judged_rows import RECENT, JudgedRows, Sums
 
 
 class Judgements:
@@ -14,6 +16,8 @@ class Judgements:
     ----------
     models, baselines
         Names.
+    remembered
+        Forecasts of each that are held, the last ones; ``None`` for all. Scores are of all of them.
 
     Examples
     --------
@@ -27,41 +31,54 @@ class Judgements:
     'formula'
     """
 
-    def __init__(self, models: Sequence[str], baselines: Sequence[str]) -> None:
+    def __init__(
+        self, models: Sequence[str], baselines: Sequence[str], remembered: int | None = RECENT
+    ) -> None:
         self._models = tuple(models)
         self._baselines = tuple(baselines)
-        self._rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in (*models, *baselines)}
-        self._errors = dict.fromkeys(self._baselines, 0.0)
+        self._rows = {name: JudgedRows(remembered) for name in (*models, *baselines)}
 
     @property
     def best_baseline(self) -> str:
         """The baseline with the smallest error so far, the first one of equals."""
-        return min(self._baselines, key=lambda name: self._errors[name])
+        return min(self._baselines, key=lambda name: self._rows[name].sums.absolute)
 
     def add(self, name: str, about: int, label: float, served: tuple[float, float, float]) -> None:
         """Take in what a forecast about a block came to; ``served`` is its value and both bounds."""
-        self._rows[name].append((about, label, *served))
-        if name in self._errors:
-            self._errors[name] += abs(label - served[0])
+        self._rows[name].add(about, label, *served)
+
+    def sums(self) -> dict[str, Sums]:
+        """Return what each forecaster's judged forecasts add up to."""
+        return {name: rows.sums for name, rows in self._rows.items()}
+
+    def resume(self, sums: Mapping[str, Sums]) -> None:
+        """Go on from sums; the forecasts that they are of are not held.
+
+        Raises
+        ------
+        ModelError
+            If they are of other forecasters.
+        """
+        if set(sums) != set(self._rows):
+            raise ModelError(f"sums of {', '.join(sums)} are not those of {', '.join(self._rows)}")
+        self._rows = {name: JudgedRows(rows.remembered, sums[name]) for name, rows in self._rows.items()}
 
     def rollback(self, to_number: int) -> None:
-        """Forget forecasts about blocks above a height."""
+        """Forget forecasts about blocks above a height.
+
+        Raises
+        ------
+        ModelError
+            If that takes back more than ``JOURNAL_DEPTH`` of a forecaster's.
+        """
         for rows in self._rows.values():
-            while rows and rows[-1][0] > to_number:
-                rows.pop()
-        # added up anew: taking floats away again would leave their rounding behind
-        self._errors = {name: _total_error(self._rows[name]) for name in self._baselines}
+            rows.rollback(to_number)
 
     def study(self, target: str, horizon: int, nominal: float) -> Study:
-        """Return the scores of everything judged so far."""
-        models = {name: self._rows[name] for name in self._models}
-        baselines = {name: self._rows[name] for name in self._baselines}
-        return make_study(target, horizon, nominal, models, baselines)
-
-
-def _total_error(rows: Sequence[tuple[float, ...]]) -> float:
-    """Return the sum of absolute errors, added in the order in which they came."""
-    total = 0.0
-    for _, truth, value, *_ in rows:
-        total += abs(truth - value)
-    return total
+        """Return the scores of everything judged so far, and the forecasts that are held."""
+        models = {name: self._rows[name].table() for name in self._models}
+        baselines = {name: self._rows[name].table() for name in self._baselines}
+        if all(rows.whole for rows in self._rows.values()):
+            return make_study(target, horizon, nominal, models, baselines)
+        sums = {name: rows.sums for name, rows in self._rows.items()}
+        return make_study(target, horizon, nominal, models, baselines, sums)

@@ -55,6 +55,11 @@ class DelayedLabels:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def waiting(self) -> tuple[Issued, ...]:
+        """What was issued and has no label yet, oldest first."""
+        return tuple(self._waiting[about] for about in sorted(self._waiting))
+
     def add(self, issued: Issued) -> None:
         """Keep what was issued until its label is known.
 

@@ -15,8 +15,10 @@ from market.state import JOURNAL_DEPTH
 from models.conformal import AdaptiveConformal
 from models.evaluation import Study
 from models.forecaster import Forecast, Forecaster, Window
+from models.judged_rows import RECENT
 from models.judgements import Judgements
 from models.labels import DelayedLabels, Issued
+from models.learner_stream import StreamState
 from models.row_checks import check_row, check_values
 from models.snapshot import Snapshot, rebuild
 from models.unlearning import Unlearning
@@ -59,6 +61,8 @@ class PrequentialLearner:
         Rows in a window.
     intervals
         By name, where they stood; new ones without.
+    remembered
+        Judged forecasts of each that a study tells, the last ones; ``None`` for all of a stream with an end.
 
     Raises
     ------
@@ -77,6 +81,7 @@ class PrequentialLearner:
         nominal: float = 0.9,
         window: int = 16,
         intervals: Mapping[str, AdaptiveConformal] | None = None,
+        remembered: int | None = RECENT,
     ) -> None:
         self._all = tuple(Unlearning(one) for one in (*forecasters, *baselines))
         self.models = tuple(one.name for one in forecasters)
@@ -95,7 +100,7 @@ class PrequentialLearner:
         self._rows: deque[FeatureRow] = deque(maxlen=window + JOURNAL_DEPTH)
         self._passed: deque[_Passed] = deque(maxlen=JOURNAL_DEPTH)
         self._oldest = 0
-        self._judged = Judgements(self.models, self.baselines)
+        self._judged = Judgements(self.models, self.baselines, remembered)
         self.head: int | None = None
         """Height of the last block that was taken in."""
         self.missed = 0
@@ -110,8 +115,7 @@ class PrequentialLearner:
         Parameters
         ----------
         rows, truths
-            Consecutive rows and the target of each row's own block; the next row given to
-            :meth:`step` must be the block after them.
+            Consecutive rows and the target of each row's own block; :meth:`step` goes on after the last.
 
         Raises
         ------
@@ -189,7 +193,7 @@ class PrequentialLearner:
         if self.head is not None and number != self.head + 1:
             detail = f"block {number} does not follow block {self.head}; roll back or give the blocks between"
             raise ModelError(detail, expected=self.head + 1, got=number)
-        self._oldest = max(number if self.head is None else self._oldest, number - JOURNAL_DEPTH)
+        self._oldest = max(number - 1 if self.head is None else self._oldest, number - JOURNAL_DEPTH)
         self.head = number
         issued = self._labels.release(number)
         if issued is None:
@@ -250,9 +254,8 @@ class PrequentialLearner:
         found = {one.name: one for one in self._all}
         if name not in found or self.head is None:
             known = ", ".join(found)
-            raise ModelError(
-                f"no snapshot of {name!r}: there are {known}, and at least one block must be seen", name=name
-            )
+            detail = f"no snapshot of {name!r}: there are {known}, and at least one block must be seen"
+            raise ModelError(detail, name=name)
         return Snapshot(
             forecaster=rebuild(name, found[name].state()),
             conformal=self._conformal[name].copy(),
@@ -262,6 +265,40 @@ class PrequentialLearner:
             horizon_blocks=self._labels.horizon,
             state_block=self.head,
         )
+
+    def stream(self) -> StreamState:
+        """Return where it stands; with a snapshot of each model and baseline, :meth:`resume` goes on from it.
+
+        Raises
+        ------
+        ModelError
+            If nothing was seen yet.
+        """
+        if self.head is None:
+            raise ModelError("a learner that has seen no block stands nowhere yet")
+        waiting = self._labels.waiting
+        oldest = min((one.window[0].block_number for one in waiting), default=self.head)
+        needed = min(oldest, self.head - self._window + 1)
+        rows = tuple(row for row in self._rows if row.block_number >= needed)
+        return StreamState(self.head, self.missed, rows, waiting, self._judged.sums())
+
+    def resume(self, stream: StreamState) -> None:
+        """Go on from a place on a stream, with the models and intervals of that moment.
+
+        The next steps are those of a learner that never stopped. It cannot go back before that place.
+
+        Raises
+        ------
+        ModelError
+            If it has seen a block already, or the place is that of other models.
+        """
+        if self.head is not None:
+            raise ModelError("resume before the first step", head=self.head)
+        self._judged.resume(stream.sums)
+        self._rows.extend(stream.rows)
+        for issued in stream.waiting:
+            self._labels.add(issued)
+        self.head, self.missed, self._oldest = stream.head, stream.missed, stream.head
 
     def _teach(self, issued: Issued, label: float) -> None:
         for one, forecast in zip(self._all, issued.forecasts, strict=True):

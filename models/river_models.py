@@ -13,6 +13,7 @@ from core.errors import ModelError
 from features.schema import FeatureSchema
 from models import residual
 from models.forecaster import Window
+from models.inputs import check_names, check_numbers
 from models.scaling import OnlineScaler
 
 RATE = 5e-4
@@ -100,18 +101,22 @@ class RiverResidual:
         Raises
         ------
         ModelError
-            If the state belongs to a model with other features.
+            If the state belongs to a model with other features, or is damaged.
         """
         try:
-            if list(state["names"]) != list(self.schema.names):
-                raise ModelError("the saved model reads other features; build it alike", names=state["names"])
-            if state["weights"] and list(state["weights"]) != self._inputs:
+            check_names(state["names"], self.schema)
+            weights = {str(name): float(weight) for name, weight in state["weights"].items()}
+            if weights and list(weights) != self._inputs:
                 raise ModelError("the saved weights do not belong to these features")
+            intercept, limit, steps = float(state["intercept"]), float(state["limit"]), int(state["steps"])
+            check_numbers(list(weights.values()), intercept, limit)
+            if limit < 0 or steps < 0:
+                raise ModelError("the saved model holds a negative count or bound; save the model again")
             self._scaler.restore(state["scaler"])
             self._model._weights.clear()
-            self._model._weights.update(state["weights"])
-            self._model.intercept = float(state["intercept"])
-            self._model.optimizer.n_iterations = int(state["steps"])
-            self._limit = float(state["limit"])
-        except (KeyError, TypeError, ValueError) as error:
+            self._model._weights.update(weights)
+            self._model.intercept = intercept
+            self._model.optimizer.n_iterations = steps
+            self._limit = limit
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ModelError(f"this is not the state of a {self.name}: {error}") from error

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from core.errors import ModelError
 
 CLIP = 4.0
+LARGEST = 1e150
+"""A value further out is read as this far out, so that its square is a finite number."""
 
 
 class OnlineScaler:
@@ -18,6 +20,7 @@ class OnlineScaler:
     Early on it is the plain running mean and variance; once ``half_life`` rows have passed,
     old rows fade. A column that never moved becomes zero, so a feature that nobody has seen
     yet has no influence. Results are clipped, so a feature that starts to move cannot shout.
+    Statistics stay finite whatever finite rows come.
 
     Parameters
     ----------
@@ -45,14 +48,14 @@ class OnlineScaler:
         """Take in one row, ``float64[width]``."""
         self._count += 1
         step = max(1 / self._count, self._step)
-        delta = row - self._mean
+        delta = _bounded(row) - self._mean
         self._mean = self._mean + step * delta
         self._variance = (1 - step) * (self._variance + step * delta * delta)
 
     def transform(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return standardised ``float64[..., width]`` within ±4; changes nothing."""
         mean, scale = self.parameters()
-        return np.clip((rows - mean) * scale, -CLIP, CLIP)
+        return np.clip((_bounded(rows) - mean) * scale, -CLIP, CLIP)
 
     def parameters(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return mean and scale, ``float64[width]`` each: results are ``(row - mean) * scale``, clipped."""
@@ -79,6 +82,13 @@ class OnlineScaler:
             )
         if not (np.isfinite(state["mean"]).all() and np.isfinite(state["variance"]).all()):
             raise ModelError("the saved scaler holds a number that is not finite; save the model again")
+        if np.min(state["variance"], initial=0.0) < 0 or int(state["count"]) < 0:
+            raise ModelError("the saved scaler holds a negative count or variance; save the model again")
         self._count = int(state["count"])
         self._mean = np.array(state["mean"], dtype=np.float64)
         self._variance = np.array(state["variance"], dtype=np.float64)
+
+
+def _bounded(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    # half the time of a clip, on the few numbers of a row
+    return np.maximum(np.minimum(rows, LARGEST), -LARGEST)

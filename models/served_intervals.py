@@ -23,7 +23,7 @@ class ServedIntervals(ABC):
     """Adaptive conformal inference on scores of intervals as they were served.
 
     After each miss the level of the quantile rises, after each hit it falls a little, so that coverage in
-    the long run is the nominal one for any sequence.
+    the long run is the nominal one for any sequence on which a level of one is wide enough.
 
     Parameters
     ----------

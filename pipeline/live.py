@@ -9,7 +9,7 @@ the bundle of the same block.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -38,6 +38,8 @@ from pipeline.trader import Prepared
 from scoring.opportunity import Opportunity
 
 US_PER_NS = 1 / 1_000
+MEASURED = 8192
+"""Times of each stage that are kept, the last ones: more than enough for a 99th percentile."""
 log = structlog.get_logger(__name__)
 
 
@@ -69,8 +71,8 @@ class LiveLoop:
         self._opportunities = 0
         self._sent = 0
         self._followed = 0
-        self._latencies: list[float] = []
-        self._stages: dict[str, list[float]] = defaultdict(list)
+        self._latencies: deque[float] = deque(maxlen=MEASURED)
+        self._stages: defaultdict[str, deque[float]] = defaultdict(partial(deque, maxlen=MEASURED))
         self._latest: tuple[dict[str, Any], ...] = ()
 
     async def run(self) -> LiveResult:
@@ -263,12 +265,12 @@ def _beside(config: LiveConfig) -> Callable[[BlockWalk], LiveRows]:
     if config.learner is not None:
         from pipeline.live_learning import LiveLearning, load_learner
 
-        learning = LiveLearning(load_learner(config.learner))
+        learning = LiveLearning(load_learner(config.learner), keep=config.learner)
 
     def rows_of(walk: BlockWalk) -> LiveRows:
         logged = None
         if log_type is not None and config.features is not None:
-            logged = log_type(config.features, config.run, walk.state.tokens, walk.specs)
+            logged = log_type(config.features, config.run, walk.state.tokens, walk.specs, config.redis_url)
         return LiveRows(walk, logged, learning)
 
     return rows_of

@@ -66,6 +66,8 @@ class LiveConfig:
         Folder of the store that feature rows are logged to, ``None`` for none, and the run's name in it.
     learner
         Folder with the models that go on learning beside the champion; ``None`` for none.
+    redis_url
+        Redis that gets the last feature rows, too; ``None`` for none.
     """
 
     http_url: str
@@ -94,6 +96,7 @@ class LiveConfig:
     features: Path | None = None
     run: str = "live"
     learner: Path | None = None
+    redis_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +118,13 @@ class LiveResult:
     balance_before, balance_after
         Wei of native and wrapped native held by owner and executor.
     latencies_us
-        Microseconds from a complete block to signed bytes, one per bundle.
+        Microseconds from a complete block to signed bytes, one per bundle; of a long run the last ones.
     stages_us
         The same by stage: score, decide, simulate, sign.
     prices, gaps
         For the report.
     forecasts
-        Base-fee forecasts that met their truth.
+        Base-fee forecasts that met their truth; of a long run the last ones, and the coverage of all.
     feed
         Counters of the feed (reconnects, backfills, late logs).
     pools_compared

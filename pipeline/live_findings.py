@@ -52,6 +52,10 @@ class FeatureFindings:
         First alarm of each feature that had one.
     ended
         Why rows were no longer logged from some block on; ``None`` if they were.
+    faults
+        Stored rows and files that are not as they were written, or not what the registry says.
+    online_missed
+        Rows that Redis did not take when they came.
     """
 
     logged: Mapping[str, int] = field(default_factory=dict)
@@ -61,6 +65,8 @@ class FeatureFindings:
     alarms: int = 0
     drift: Mapping[str, DriftAlarm] = field(default_factory=dict)
     ended: str | None = None
+    faults: int = 0
+    online_missed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,16 @@ from core.reasons import Reason
 from features.feature import FeatureRow
 from models.conformal import AdaptiveConformal
 from models.learner import PrequentialLearner
+from models.learner_stream import load_stream, save_stream
 from models.snapshot import Snapshot, load_snapshot, save_snapshot
 from pipeline.live_findings import LearningFindings
 
 log = structlog.get_logger(__name__)
-_MODEL, _BASELINE = "model", "baseline"
+_MODEL, _BASELINE, _STREAM = "model", "baseline", "stream.json"
 
 
 def save_learner(learner: PrequentialLearner, folder: Path) -> None:
-    """Write every model and baseline of a learner with its intervals, for :func:`load_learner`.
+    """Write every model and baseline of a learner with its intervals, and where it stands on its stream.
 
     Raises
     ------
@@ -35,6 +36,20 @@ def save_learner(learner: PrequentialLearner, folder: Path) -> None:
     for kind, names in ((_MODEL, learner.models), (_BASELINE, learner.baselines)):
         for place, name in enumerate(names):
             save_snapshot(learner.snapshot(name), folder / f"{kind}-{place}-{name}.zip")
+    save_stream(learner.stream(), folder / _STREAM)
+
+
+def resume_learner(folder: Path) -> PrequentialLearner:
+    """Return the learner that was saved, on the stream that it was on; its next steps are the same.
+
+    Raises
+    ------
+    ModelError
+        As :func:`load_learner`; if where it stood is damaged or was not written.
+    """
+    learner = load_learner(folder)
+    learner.resume(load_stream(folder / _STREAM))
+    return learner
 
 
 def load_learner(folder: Path) -> PrequentialLearner:
@@ -83,10 +98,13 @@ class LiveLearning:
     ----------
     learner
         Nobody else may teach it.
+    keep
+        Folder that it is written to at the end, for :func:`resume_learner`.
     """
 
-    def __init__(self, learner: PrequentialLearner) -> None:
+    def __init__(self, learner: PrequentialLearner, keep: Path | None = None) -> None:
         self._learner = learner
+        self._keep = keep
         self._refused: Counter[Reason] = Counter()
         self._reorganisations = 0
 
@@ -128,7 +146,15 @@ class LiveLearning:
         self._reorganisations += 1
 
     def close(self) -> LearningFindings:
-        """Return what was said and what was refused."""
+        """Write the learner, and return what was said and what was refused.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        if self._keep is not None and self._learner.head is not None:
+            save_learner(self._learner, self._keep)
         missed = {Reason.LABEL_MISSING: self._learner.missed} if self._learner.missed else {}
         return LearningFindings(
             self._learner.study(), dict(self._refused + Counter(missed)), self._reorganisations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # pandas, river and torch take seconds to import; whoever ope
     from pipeline.live_learning import LiveLearning
 
 WEI_PER_GWEI = 10**9
-SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = 0.5
 """How long a block may wait for what is done beside it; after that it is left behind, in order."""
 
 log = structlog.get_logger(__name__)
@@ -85,8 +86,7 @@ class LiveRows:
 
     async def settle(self) -> None:
         """Wait for what is done beside this block, so that it does not slow the next one; not for ever."""
-        for work in (self._logging, self._learner):
-            await work.settle(SETTLE_SECONDS)
+        await asyncio.gather(*(work.settle(SETTLE_SECONDS) for work in (self._logging, self._learner)))
 
     def close(self) -> tuple[FeatureFindings, LearningFindings]:
         """Do what is left, and return what was found. Takes as long as it takes."""
@@ -136,7 +136,7 @@ class LiveRows:
 
 
 _BROKEN: Mapping[Reason, None] = MappingProxyType(
-    dict.fromkeys((Reason.TIME_WENT_BACK, Reason.FEATURE_NOT_FINITE))
+    dict.fromkeys((Reason.TIME_WENT_BACK, Reason.TIME_RAN_AHEAD, Reason.FEATURE_NOT_FINITE))
 )
 """Reasons after which a stream's memory cannot be gone on from."""
 

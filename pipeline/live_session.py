@@ -113,17 +113,8 @@ async def open_session(
         engine = await asyncio.to_thread(open_database, config.journal_url)
         stack.callback(engine.dispose)
         journal = Journal(engine, clock)
-        identity = FlashbotsIdentity(flashbots_key)
         keeper = await _load_market(config, chain, await _first_block(config, relay))
-        # a large market takes a while to get ready; whoever asks for the status is answered meanwhile
-        walk = await asyncio.to_thread(
-            partial(BlockWalk, keeper=keeper, features=MARKET),
-            keeper.state,
-            config.specs,
-            config.wrapped_native,
-            config.max_hops,
-        )
-        log.info("scorer chosen", scorer=walk.scored_by.name, why=walk.scored_by.why)
+        walk = await _walk(config, keeper)
         feed = await stack.enter_async_context(_feed(config, chain, clock, walk))
         ids = Ids(await asyncio.to_thread(journal.id_counts))
         desk = _desk(config, Wallet(wallet_key))
@@ -131,20 +122,13 @@ async def open_session(
             config=config,
             chain=chain,
             relay=relay,
-            sender=BundleSender([RelayClient(url, identity, http) for url in config.relay_urls]),
+            sender=_sender(config, flashbots_key, http),
             journal=journal,
             feed=feed,
             keeper=keeper,
             walk=walk,
             trader=Trader(desk, chain, standard_chain(config.limits), bids, ids, clock, refusals),
-            book=BidBook(
-                journal,
-                bids,
-                chain,
-                desk.specs,
-                executor=config.executor,
-                wrapped_native=config.wrapped_native,
-            ),
+            book=_book(config, journal, bids, chain, desk),
         )
         await session.book.take_over(session.head.number)
         yield session
@@ -165,6 +149,35 @@ async def _load_market(config: LiveConfig, chain: Provider, block: int | str) ->
     tokens = {token.address: token for token in config.tokens}
     together = Multicall(config.multicall) if config.multicall else None
     return MarketKeeper(await load_market(chain, config.specs, tokens, block, together), chain, together)
+
+
+async def _walk(config: LiveConfig, keeper: MarketKeeper) -> BlockWalk:
+    # a large market takes a while to get ready; whoever asks for the status is answered meanwhile
+    walk = await asyncio.to_thread(
+        partial(BlockWalk, keeper=keeper, features=MARKET),
+        keeper.state,
+        config.specs,
+        config.wrapped_native,
+        config.max_hops,
+    )
+    log.info("scorer chosen", scorer=walk.scored_by.name, why=walk.scored_by.why)
+    return walk
+
+
+def _sender(config: LiveConfig, key: PrivateKey, http: httpx.AsyncClient) -> BundleSender:
+    identity = FlashbotsIdentity(key)
+    return BundleSender([RelayClient(url, identity, http) for url in config.relay_urls])
+
+
+def _book(config: LiveConfig, journal: Journal, bids: BidModel, chain: Provider, desk: Desk) -> BidBook:
+    return BidBook(
+        journal,
+        bids,
+        chain,
+        desk.specs,
+        executor=config.executor,
+        wrapped_native=config.wrapped_native,
+    )
 
 
 def _feed(config: LiveConfig, chain: Provider, clock: Clock, walk: BlockWalk) -> WebSocketFeed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from analysis.records import Calibration
 from chain.blocks import BlockHeader
@@ -18,6 +18,7 @@ from features.feature import FeatureRow
 from market.state import JOURNAL_DEPTH
 from models.conformal import AdaptiveConformal
 from models.forecaster import Forecast, Window
+from models.judged_rows import JudgedRows
 
 ForecastSource = Callable[[Window], Awaitable[Forecast | Refusal]]
 """Answers a forecast from a window of rows; control plane, never awaited on the event path."""
@@ -27,6 +28,15 @@ PATIENCE_SECONDS = 5.0
 """A forecast that takes longer is of no use: the next block needs our answer."""
 ENOUGH = 20
 """Forecasts that must have met their truth here before intervals are taken from their errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A forecast whose block came, and the intervals as they were before."""
+
+    number: int
+    said: Forecast
+    intervals: AdaptiveConformal
 
 
 class Outlook:
@@ -46,7 +56,9 @@ class Outlook:
         # more than a window: what orphaned blocks pushed out is needed again
         self._rows: deque[FeatureRow] = deque(maxlen=window + JOURNAL_DEPTH)
         self._waiting: dict[int, Forecast] = {}
-        self._scored: list[tuple[int, float, Forecast]] = []
+        self._judged = JudgedRows()
+        # one more than can be undone: the last one tells the version
+        self._met: deque[_Met] = deque(maxlen=JOURNAL_DEPTH + 1)
         self._conformal: AdaptiveConformal | None = None
         self.latest: Forecast | Refusal | None = None
 
@@ -60,10 +72,7 @@ class Outlook:
         # what was said about a block that never came is never scored
         self._waiting = {number: one for number, one in self._waiting.items() if number > header.number}
         if said is not None:
-            truth = header.base_fee / WEI_PER_GWEI
-            self._scored.append((header.number, truth, said))
-            if self._conformal is not None:
-                self._conformal.update(said.value, said.lower, said.upper, truth)
+            self._score(said, header)
         if row is None:
             return
         self._rows.append(row)
@@ -76,6 +85,14 @@ class Outlook:
             self._waiting[answer.issued_block + answer.horizon_blocks] = answer
         self.latest = answer
 
+    def _score(self, said: Forecast, header: BlockHeader) -> None:
+        # whatever waits was given its interval by them
+        assert self._conformal is not None
+        truth = header.base_fee / WEI_PER_GWEI
+        self._judged.add(header.number, truth, said.value, said.lower, said.upper)
+        self._met.append(_Met(header.number, said, self._conformal.copy()))
+        self._conformal.update(said.value, said.lower, said.upper, truth)
+
     async def _ask(self, window: Window) -> Forecast | Refusal:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -84,16 +101,22 @@ class Outlook:
             return Refusal(Reason.BUSY, f"no forecast within {PATIENCE_SECONDS:g} s")
 
     def rollback(self, to_number: int) -> None:
-        """Forget blocks above a height: what was said in them, and of them, as if never seen."""
+        """Forget blocks above a height: what was said in them, and of them, as if never seen.
+
+        Raises
+        ------
+        ModelError
+            If that is deeper than the market's journal.
+        """
+        self._judged.rollback(to_number)
         self._rows = deque((row for row in self._rows if row.block_number <= to_number), self._rows.maxlen)
-        orphaned = [said for number, _, said in self._scored if number > to_number]
-        self._scored = [scored for scored in self._scored if scored[0] <= to_number]
+        orphaned = []
+        while self._met and self._met[-1].number > to_number:
+            met = self._met.pop()
+            orphaned.append(met.said)
+            self._conformal = met.intervals
         waiting = {said.issued_block + said.horizon_blocks: said for said in orphaned} | self._waiting
         self._waiting = {number: said for number, said in waiting.items() if said.issued_block <= to_number}
-        if self._conformal is not None:
-            self._conformal = AdaptiveConformal(self._conformal.nominal)
-            for _, truth, said in self._scored:
-                self._conformal.update(said.value, said.lower, said.upper, truth)
 
     def _calibrated(self, forecast: Forecast) -> Forecast:
         if self._conformal is None:
@@ -104,21 +127,22 @@ class Outlook:
         return replace(forecast, lower=lower, upper=upper)
 
     def calibration(self) -> Calibration | None:
-        """Return forecasts beside their truths; ``None`` before the first one met its block."""
-        if not self._scored:
+        """Return the last forecasts beside their truths, and the coverage of all.
+
+        ``None`` before the first one met its block.
+        """
+        if not self._met:
             return None
-        blocks, truths, said = zip(*self._scored, strict=True)
-        inside = sum(
-            forecast.lower <= truth <= forecast.upper for truth, forecast in zip(truths, said, strict=True)
-        )
+        last, sums = self._met[-1].said, self._judged.sums
+        blocks, truth, value, lower, upper = (tuple(column) for column in self._judged.table().T.tolist())
         return Calibration(
-            model=f"champion version {said[-1].model_version}, live",
+            model=f"champion version {last.model_version}, live",
             unit="gwei",
-            nominal=(said[-1].nominal,),
-            empirical=(inside / len(said),),
-            blocks=blocks,
-            truth=truths,
-            value=tuple(forecast.value for forecast in said),
-            lower=tuple(forecast.lower for forecast in said),
-            upper=tuple(forecast.upper for forecast in said),
+            nominal=(last.nominal,),
+            empirical=(sums.inside / sums.count,),
+            blocks=tuple(map(int, blocks)),
+            truth=truth,
+            value=value,
+            lower=lower,
+            upper=upper,
         )

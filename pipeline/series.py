@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import defaultdict
 
 from analysis.records import Series
@@ -11,6 +12,8 @@ from market.pools.pool import Pool
 from market.state import MarketState
 
 PPM = 1_000_000
+POINTS = 8192
+"""Most points of a series: more than a day of Ethereum's blocks, and than a picture has columns."""
 
 
 def mid_price(pool: Pool, base: Address, quote: Address) -> float:
@@ -23,8 +26,37 @@ def mid_price(pool: Pool, base: Address, quote: Address) -> float:
     return math.sqrt(there / back) if there > 0 and back > 0 else 0.0
 
 
+class _Points:
+    """Heights in order, and a number of each."""
+
+    def __init__(self) -> None:
+        self.blocks = array("q")
+        self._values = array("d")
+
+    def add(self, block: int, value: float) -> None:
+        self.blocks.append(block)
+        self._values.append(value)
+
+    def keep(self, every: int) -> None:
+        """Drop what is not of a height that the number divides."""
+        kept = [place for place, block in enumerate(self.blocks) if block % every == 0]
+        self.blocks = array("q", (self.blocks[place] for place in kept))
+        self._values = array("d", (self._values[place] for place in kept))
+
+    def rollback(self, to_number: int) -> None:
+        while self.blocks and self.blocks[-1] > to_number:
+            self.blocks.pop()
+            self._values.pop()
+
+    def series(self, name: str, unit: str) -> Series:
+        return Series(name, unit, tuple(self.blocks), tuple(self._values))
+
+
 class SeriesRecorder:
-    """Collects one point per pool and pair and block.
+    """Collects one point per pool and pair and block, of as many blocks as a series has room for.
+
+    When one is full, every second point of all of them goes, and of later blocks only every second one is
+    recorded; so it goes on, and the series reach over all blocks in even steps.
 
     Parameters
     ----------
@@ -42,35 +74,30 @@ class SeriesRecorder:
             if base in pool.tokens and len(pool.tokens) == 2:
                 quote = next(token for token in pool.tokens if token != base)
                 self._pairs[quote].append(pool.pool_id)
-        self._blocks: dict[str, list[int]] = defaultdict(list)
-        self._prices: dict[str, list[float]] = defaultdict(list)
-        self._gap_blocks: dict[Address, list[int]] = defaultdict(list)
-        self._gaps: dict[Address, list[float]] = defaultdict(list)
+        self._every = 1
+        self._prices: dict[str, _Points] = defaultdict(_Points)
+        self._gaps: dict[Address, _Points] = defaultdict(_Points)
 
     def record(self, block_number: int) -> None:
-        """Add the market's present prices under this height."""
+        """Add the market's present prices under this height, if it is one of those that are recorded."""
+        if block_number % self._every:
+            return
         for quote, pool_ids in self._pairs.items():
             scale = 10.0 ** (self._state.tokens[self._base].decimals - self._state.tokens[quote].decimals)
             prices = []
             for pool_id in pool_ids:
                 price = mid_price(self._state.pools[pool_id], self._base, quote) * scale
                 if price > 0:
-                    self._blocks[pool_id].append(block_number)
-                    self._prices[pool_id].append(price)
+                    self._prices[pool_id].add(block_number, price)
                     prices.append(price)
             if len(prices) > 1:
-                self._gap_blocks[quote].append(block_number)
-                self._gaps[quote].append((max(prices) / min(prices) - 1) * PPM)
+                self._gaps[quote].add(block_number, (max(prices) / min(prices) - 1) * PPM)
+        self._thin()
 
     def rollback(self, to_number: int) -> None:
         """Forget every point above a height: its block was replaced."""
-        for blocks, values in (
-            *((self._blocks[pool_id], self._prices[pool_id]) for pool_id in self._blocks),
-            *((self._gap_blocks[quote], self._gaps[quote]) for quote in self._gap_blocks),
-        ):
-            while blocks and blocks[-1] > to_number:
-                blocks.pop()
-                values.pop()
+        for points in (*self._prices.values(), *self._gaps.values()):
+            points.rollback(to_number)
 
     def prices(self) -> dict[str, tuple[Series, ...]]:
         """Return pair name to one price series per pool."""
@@ -78,9 +105,9 @@ class SeriesRecorder:
         for quote, pool_ids in self._pairs.items():
             unit = f"{self._symbol(quote)} per {self._symbol(self._base)}"
             series = [
-                Series(self._label(pool_id), unit, tuple(self._blocks[pool_id]), tuple(self._prices[pool_id]))
+                self._prices[pool_id].series(self._label(pool_id), unit)
                 for pool_id in pool_ids
-                if self._blocks[pool_id]
+                if self._prices[pool_id].blocks
             ]
             if series:
                 result[self._pair(quote)] = tuple(series)
@@ -88,10 +115,14 @@ class SeriesRecorder:
 
     def gaps(self) -> tuple[Series, ...]:
         """Return per pair how much dearer its dearest pool is than its cheapest, in ppm."""
-        return tuple(
-            Series(self._pair(quote), "ppm", tuple(blocks), tuple(self._gaps[quote]))
-            for quote, blocks in self._gap_blocks.items()
-        )
+        return tuple(points.series(self._pair(quote), "ppm") for quote, points in self._gaps.items())
+
+    def _thin(self) -> None:
+        every = (*self._prices.values(), *self._gaps.values())
+        while any(len(points.blocks) > POINTS for points in every):
+            self._every *= 2
+            for points in every:
+                points.keep(self._every)
 
     def _symbol(self, token: Address) -> str:
         return self._state.tokens[token].symbol

@@ -43,6 +43,7 @@ class SideWork:
         self._last: Future[None] | None = None
         self._handed_over = 0
         self._done = 0
+        self._behind = False
 
     def do(self, job: Callable[[], object]) -> None:
         """Hand over a job; return at once."""
@@ -54,9 +55,15 @@ class SideWork:
         self._last = self._thread.submit(self._run, job)
 
     async def settle(self, seconds: float) -> None:
-        """Wait until everything handed over is done, or the time is over."""
-        if self._last is not None and not self._last.done():
-            await asyncio.wait({asyncio.wrap_future(self._last)}, timeout=seconds)
+        """Wait until everything handed over is done, or the time is over.
+
+        Work that was not done in time is not waited for again until it has caught up.
+        """
+        if self._last is None or self._last.done():
+            self._behind = False
+        elif not self._behind:
+            done, _ = await asyncio.wait({asyncio.wrap_future(self._last)}, timeout=seconds)
+            self._behind = not done
 
     def close(self) -> None:
         """Wait until everything is done, and end the thread."""

@@ -112,6 +112,8 @@ def features_part(found: FeatureFindings) -> dict[str, Any]:
             for name, alarm in sorted(found.drift.items())
         },
         "ended": found.ended,
+        "faults": found.faults,
+        "online_missed": found.online_missed,
     }
 
 

@@ -23,6 +23,7 @@ from cli.main import app
 from core.config_loader import ROOT, load_settings
 from core.reasons import Reason
 from core.settings import Settings, TokenSettings
+from models.evaluation import Study, make_study
 from pipeline.live_config import LiveResult
 from pipeline.live_findings import FeatureFindings, LearningFindings
 from pipeline.replay import Replay
@@ -165,8 +166,7 @@ def test_a_setting_is_documented_with_its_default_and_its_variable(path: str) ->
 def test_a_documented_variable_reaches_its_setting(path: str) -> None:
     _, _, default, _, _, variable = setting_rows()[path]
     given = default.strip("`") if default != "none" else "elsewhere"
-    if path == "mode":
-        given = "replay"
+    given = {"mode": "replay", "storage.redis_url": "redis://elsewhere:6379/0"}.get(path, given)
     value: Any = load_settings("replay", {variable.strip("`"): given})
     for name in path.split("."):
         value = getattr(value, name)
@@ -180,7 +180,6 @@ def test_a_documented_variable_reaches_its_setting(path: str) -> None:
 def sample_summary() -> dict[str, Any]:
     """Return a summary made by the code that makes a run's, of things that hold one of each."""
     from cli.run import RunOptions, _summary, _Timer
-    from models.evaluation import make_study
     from models.promotion import PromotionOutcome
 
     timer = _Timer()
@@ -198,7 +197,20 @@ def sample_summary() -> dict[str, Any]:
         "gaps": (),
     }
     counted = {name.name: 1 for name in fields(Replay) if name.name not in nothing}
-    live = LiveResult(
+    return _summary(
+        RunOptions("replay", 7, 2, False, 0.0, True),
+        Path("run"),
+        timer,
+        Replay(**{**nothing, **counted}),
+        SimpleNamespace(study=study, outcome=outcome),  # type: ignore[arg-type]
+        SimpleNamespace(specs=()),  # type: ignore[arg-type]
+        sample_result(study),
+    )
+
+
+def sample_result(study: Study) -> LiveResult:
+    """Return what a live run counts, with one of each thing."""
+    return LiveResult(
         first_block=1,
         last_block=2,
         opportunities=1,
@@ -220,15 +232,6 @@ def sample_summary() -> dict[str, Any]:
         learning=LearningFindings(study, {Reason.LABEL_MISSING: 1}),
         feed={counter.name: 1 for counter in fields(FeedCounters)},
         pools_suspended=dict.fromkeys(Reason, 1),
-    )
-    return _summary(
-        RunOptions("replay", 7, 2, False, 0.0, True),
-        Path("run"),
-        timer,
-        Replay(**{**nothing, **counted}),
-        SimpleNamespace(study=study, outcome=outcome),  # type: ignore[arg-type]
-        SimpleNamespace(specs=()),  # type: ignore[arg-type]
-        live,
     )
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from benchmarks import learning_recorded
+from benchmarks import learning_recorded, learning_steps
 from benchmarks.harness import Row
 from benchmarks.learning_features import feature_rows
 from benchmarks.learning_market import EVENTS_PER_BLOCK, POOLS, TOKENS, WatchedMarket
@@ -16,6 +16,7 @@ from benchmarks.learning_steps import FeatureRun, LearningRun, LstmRun
 from benchmarks.learning_tape import WalkedTape, walk
 from benchmarks.registry import BENCHMARKS
 from market.state import MarketState
+from models.learner import PrequentialLearner
 
 
 def silent(_text: str) -> None:
@@ -89,6 +90,22 @@ def test_a_long_run_can_be_walked(run: type[FeatureRun | LearningRun | LstmRun])
     grown = grown_by(run().step, 30)
     assert grown.last > 0
     assert grown.seconds > 0
+
+
+def test_the_learner_that_is_measured_unlearns_blocks_and_sees_them_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken_back: list[int] = []
+    rollback = PrequentialLearner.rollback
+
+    def listening(learner: PrequentialLearner, to_number: int) -> None:
+        taken_back.append(to_number)
+        rollback(learner, to_number)
+
+    monkeypatch.setattr(PrequentialLearner, "rollback", listening)
+    monkeypatch.setattr(learning_steps, "REORGANISED_EVERY", 20)
+    grown_by(LearningRun().step, 70)
+    assert taken_back == [16, 36, 56]
 
 
 def test_memory_that_is_never_given_back_falls_short() -> None:

@@ -120,15 +120,17 @@ def test_two_reorgs_together_go_no_deeper_than_the_journal() -> None:
     learner.rollback(136)
 
 
-def test_a_young_learner_goes_back_to_its_first_block() -> None:
+def test_a_young_learner_goes_back_to_before_its_first_block() -> None:
     rows, fees = story(10, 9)
     learner, straight = learner_of(), learner_of()
     walk(learner, rows, fees)
     learner.rollback(1)
     walk(straight, rows[:1], fees[:1])
     assert walk(learner, rows[1:], fees[1:]) == walk(straight, rows[1:], fees[1:])
-    with pytest.raises(ModelError, match="back to block 1"):
-        learner.rollback(0)
+    learner.rollback(0)
+    assert walk(learner, rows, fees) == walk(learner_of(), rows, fees)
+    with pytest.raises(ModelError, match="back to block 0"):
+        learner.rollback(-1)
 
 
 @pytest.mark.parametrize("truth", [math.nan, math.inf])

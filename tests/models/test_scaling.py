@@ -35,3 +35,37 @@ def test_a_column_that_never_moved_is_zero_and_one_that_starts_to_move_is_clippe
 def test_a_state_of_another_width_is_refused() -> None:
     with pytest.raises(ModelError, match="columns"):
         OnlineScaler(2).restore(OnlineScaler(3).state())
+
+
+def test_no_finite_row_makes_it_lose_its_numbers() -> None:
+    random = np.random.default_rng(4)
+    outliers = np.array([0.0, -0.0, 1.0, 1e150, 1e155, -1e155, 1e300, -1.7e308, 1.7e308])
+    scaler = OnlineScaler(8, half_life=20)
+    with np.errstate(over="raise", invalid="raise"):
+        for place in range(400):
+            row = random.choice(outliers, 8) if place % 3 else random.normal(size=8)
+            scaler.update(row)
+            mean, scale = scaler.parameters()
+            assert np.isfinite([mean, scale, scaler.transform(row), scaler.transform(-row)]).all()
+    OnlineScaler(8).restore(scaler.state())
+
+
+def test_bits_of_usual_rows_are_those_of_the_plain_recurrence() -> None:
+    rows = np.random.default_rng(5).normal(0, 1e12, (60, 3))
+    scaler, step = OnlineScaler(3), 1 - 0.5 ** (1 / 2000.0)
+    mean, variance = np.zeros(3), np.zeros(3)
+    for place, row in enumerate(rows):
+        scaler.update(row)
+        share = max(1 / (place + 1), step)
+        delta = row - mean
+        mean = mean + share * delta
+        variance = (1 - share) * (variance + share * delta * delta)
+    state = scaler.state()
+    assert state["mean"].tobytes() == mean.tobytes()
+    assert state["variance"].tobytes() == variance.tobytes()
+
+
+@pytest.mark.parametrize(("key", "bad"), [("variance", np.array([1.0, -1.0])), ("count", -1)])
+def test_a_negative_state_is_refused(key: str, bad: object) -> None:
+    with pytest.raises(ModelError, match="negative"):
+        OnlineScaler(2).restore({**OnlineScaler(2).state(), key: bad})

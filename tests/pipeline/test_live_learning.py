@@ -16,7 +16,7 @@ from models.baselines import ExactFormula, Persistence
 from models.forecaster import Forecast, Forecaster
 from models.learner import PrequentialLearner
 from models.snapshot import save_snapshot
-from pipeline.live_learning import LiveLearning, load_learner, save_learner
+from pipeline.live_learning import LiveLearning, load_learner, resume_learner, save_learner
 from pipeline.study import study_models
 from tests.stories import story
 
@@ -89,6 +89,42 @@ def test_a_learner_goes_on_from_files_as_it_would_have_in_memory(tmp_path: Path)
     for name in learner.models:
         answer = learner.snapshot(name).answer(window)
         assert (said[name].value, said[name].lower, said[name].upper) == answer
+
+
+def test_the_next_hundred_steps_are_those_of_a_learner_that_never_stopped(tmp_path: Path) -> None:
+    told = live_story(160, 4)
+    straight = learner_of(*study_models(1, WINDOW))
+    walk(straight, told, stop=60)
+    LiveLearning(straight, keep=tmp_path).close()
+    resumed = resume_learner(tmp_path)
+    assert walk(resumed, told, start=60) == walk(straight, told, start=60)
+    for one in (straight, resumed):
+        one.rollback(told[0][100].block_number)
+    other = live_story(160, 5)
+    assert walk(resumed, other, start=101) == walk(straight, other, start=101)
+    kept = [save_snapshot(one.snapshot("residual_lstm"), tmp_path / "end.zip") for one in (straight, resumed)]
+    assert kept[0] == kept[1]
+    scores = [{score.name: score.mae for score in one.study().scores} for one in (straight, resumed)]
+    # one adds up rows and the other sums, in another order
+    assert scores[0] == pytest.approx(scores[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("damage", ['{"head": 1}', "no json", '{"head": 1e999}', "[]", "null"])
+def test_a_damaged_place_on_a_stream_is_refused(tmp_path: Path, damage: str) -> None:
+    learner = learner_of(*study_models(1, WINDOW))
+    walk(learner, live_story(10, 1))
+    save_learner(learner, tmp_path)
+    (tmp_path / "stream.json").write_text(damage)
+    with pytest.raises(ModelError, match="begin from its models alone"):
+        resume_learner(tmp_path)
+
+
+def test_the_very_first_block_can_be_taken_back() -> None:
+    told, other = live_story(30, 1), live_story(30, 2)
+    learners = [learner_of(*study_models(1, WINDOW)) for _ in range(2)]
+    walk(learners[0], told, stop=1)
+    learners[0].rollback(told[0][0].block_number - 1)
+    assert walk(learners[0], other) == walk(learners[1], other)
 
 
 def test_a_folder_without_the_models_of_one_learner_is_refused(tmp_path: Path) -> None:

@@ -227,6 +227,21 @@ def test_a_block_whose_time_goes_back_is_refused_and_features_begin_anew_after_i
     assert judged(learning.study)["persistence"][0] == [*range(105, 110), *range(113, 117)]
 
 
+def test_a_block_from_the_far_future_is_refused_and_those_after_it_are_not(tmp_path: Path) -> None:
+    follower = Follower(tmp_path)
+    blocks = blocks_of(RandomChain(), SOME[:16])
+    header = replace(blocks[7].header, timestamp=blocks[7].header.timestamp + 10**9)
+    blocks[7] = replace(blocks[7], header=header)
+    found = follower.see_all(blocks)
+    refusals = {place: one.reason for place, one in enumerate(found) if isinstance(one, Refusal)}
+    assert refusals == {7: Reason.TIME_RAN_AHEAD}
+    assert isinstance(follower.outlook.latest, Forecast)
+    assert follower.outlook.latest.issued_block == 116
+    features, _ = follower.close()
+    assert features.refused == {name: {Reason.TIME_RAN_AHEAD: 1} for name in ("block", "market")}
+    assert (features.logged["market"], features.compared, features.skew) == (15, 30, None)
+
+
 @pytest.mark.parametrize("depth", [2, 6, 9])
 def test_a_reorganisation_reaches_back_through_a_refused_block(tmp_path: Path, depth: int) -> None:
     chain = RandomChain()

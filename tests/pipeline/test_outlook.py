@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
+import pipeline.outlook
 from chain.blocks import BlockHeader
 from features.feature import FeatureRow
 from models.forecaster import Forecast, Window
+from models.judged_rows import JudgedRows
 from pipeline.outlook import ENOUGH, WEI_PER_GWEI, Outlook
 
 Fees = Sequence[tuple[int, int]]
@@ -58,6 +61,22 @@ def test_a_forecast_about_a_block_that_never_comes_is_never_scored() -> None:
     assert found is not None
     # 4 and 5 were spoken about and never came
     assert found.blocks == (3, 8)
+
+
+def test_of_a_long_run_the_last_forecasts_are_told_and_the_coverage_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = Outlook(source, 1)
+    look(whole, [told(number, 3) for number in range(1, 201)])
+    monkeypatch.setattr(pipeline.outlook, "JudgedRows", partial(JudgedRows, 10))
+    short = Outlook(source, 1)
+    look(short, [told(number, 3) for number in range(1, 201)])
+    expected, found = whole.calibration(), short.calibration()
+    assert expected is not None
+    assert found is not None
+    assert len(expected.blocks) == 198
+    assert (found.blocks, found.value) == (expected.blocks[-10:], expected.value[-10:])
+    assert found.empirical == expected.empirical
 
 
 def test_without_a_row_the_old_forecast_stays_and_no_window_reaches_over_the_gap() -> None:

@@ -63,6 +63,20 @@ async def test_waiting_ends_with_the_work_or_with_the_time() -> None:
     gate.set()
     done: list[int] = []
     work.do(add(done, 1))
-    await work.settle(10.0)
-    assert done == [1]
     work.close()
+    assert done == [1]
+    await work.settle(10.0)
+
+
+async def test_work_that_is_late_is_not_waited_for_again_until_it_has_caught_up() -> None:
+    gate = threading.Event()
+    work = SideWork("test")
+    work.do(gate.wait)
+    await work.settle(0.01)
+    began = asyncio.get_running_loop().time()
+    await work.settle(30.0)
+    assert asyncio.get_running_loop().time() - began < 5.0
+    gate.set()
+    work.do(lambda: None)
+    work.close()
+    await work.settle(30.0)

@@ -137,6 +137,8 @@ def test_what_was_found_of_features_is_told_with_its_place() -> None:
         "drift_alarms": 3,
         "drift": {"trend": {"block": 104, "reason": "feature_drift", "detector": "adwin"}},
         "ended": None,
+        "faults": 0,
+        "online_missed": 0,
     }
     assert features_part(FeatureFindings())["skew_block"] is None
 
