@@ -17,7 +17,7 @@ run: setup
 
 # kernels that were compiled before are taken from where the command line keeps them
 test: setup lint
-	@export NUMBA_CACHE_DIR="$$($(BIN)/python -m core.kernel_cache)"; $(BIN)/python -m pytest -n logical --maxprocesses=4 --dist loadgroup $(ARGS)
+	@export NUMBA_CACHE_DIR="$$($(BIN)/python -m core.kernel_cache)"; $(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff format --check .

@@ -67,7 +67,7 @@ def test_without_recorded_history_a_public_series_is_forecast(monkeypatch: pytes
     [notebook] = [each for each in NOTEBOOKS if each.name.startswith("03_")]
     printed = [shown.printed for _, shown in run_cells(notebook) if shown]
     assert "approval_1" in "".join(printed)
-    assert "may serve" in printed[-1]
+    assert "persistence" in printed[-1]
 
 
 @each_notebook

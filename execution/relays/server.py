@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
 
 from chain.blocks import Address
 from chain.signers import HEADER, verify_header
@@ -103,7 +104,11 @@ class RpcServer:
             yield listener
 
     async def _answer(self, request: Request) -> Response:
-        body = await _bounded_body(request)
+        try:
+            body = await _bounded_body(request)
+        except ClientDisconnect:
+            # who asked is gone, and nobody reads this
+            return _error(None, INVALID_REQUEST, "the connection ended inside the request", status=400)
         if body is None:
             return _error(None, INVALID_REQUEST, f"a request has at most {MAX_BODY} bytes", status=413)
         if nests_too_deeply(body):

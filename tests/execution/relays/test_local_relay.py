@@ -1,7 +1,9 @@
 """The local relay over real HTTP: who is let in, and with which words the others are turned away."""
 
+import asyncio
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -193,6 +195,20 @@ async def test_a_block_number_that_is_none_is_refused(lab: Any, block: Any) -> N
 )
 async def test_what_is_no_request_gets_a_json_rpc_error(lab: Any, body: bytes, code: int) -> None:
     assert (await post(lab, body)).json()["error"]["code"] == code
+
+
+async def test_a_client_that_leaves_inside_its_request_costs_no_traceback(
+    lab: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = urlsplit(lab.url)
+    _, writer = await asyncio.open_connection(place.hostname, place.port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: relay\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.close()
+    await writer.wait_closed()
+    assert (await post(lab, b"[]")).status_code == 400
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_a_public_transaction_needs_no_signature_but_money_and_a_fresh_nonce(lab: Any) -> None:
